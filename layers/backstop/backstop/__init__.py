@@ -1,0 +1,7 @@
+"""Backstop: what a handler's author needs."""
+
+from backstop.errors import Kind, PermanentError, SystemFault, TransientError
+from backstop.message import Message
+from backstop.retry import retry
+
+__all__ = ["Kind", "Message", "PermanentError", "SystemFault", "TransientError", "retry"]

@@ -1,0 +1,33 @@
+"""Pipeline events in, JSON lines in the function's log out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_lambda_powertools import Logger
+
+from backstop.message import Message
+from backstop.report import Report
+
+_LEVELS: Final = {"Done": "INFO", "Retry": "WARNING", "Dead": "ERROR"}
+
+
+class PipelineLog:
+    """Writes what befell messages. `circumstances` (function, stage, release) stand in each line."""
+
+    def __init__(self, **circumstances: str) -> None:
+        self._logger = Logger(service="backstop", level="INFO")
+        self._logger.append_keys(**circumstances)
+
+    def begin(self, request_id: str) -> None:
+        """Let each line name this invocation."""
+        self._logger.append_keys(request_id=request_id)
+
+    def write(self, report: Report) -> None:
+        """Write one pipeline event."""
+        level = getattr(self._logger, _LEVELS[report.verdict].lower())
+        level(f"{report.pipeline_event}: {report.verdict}", extra=report.fields())
+
+    def left_to_sqs(self, message: Message, why: str) -> None:
+        """Say that a message stays with SQS, which will deliver it again."""
+        self._logger.error("left to SQS", extra={"message_id": message.message_id, "queue": message.queue, "why": why})

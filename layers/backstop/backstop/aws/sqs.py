@@ -1,0 +1,82 @@
+"""Messages in, those that SQS did not take out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from backstop.message import MAX_BYTES, Outgoing, Record, queue_name
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+MAX_ENTRIES: Final = 10
+"""Entries that a batch call takes (SQS quotas)."""
+
+
+def send(client: SQSClient, queue_url: str, messages: Sequence[Outgoing]) -> list[Outgoing]:
+    """Send messages in as few batches as SQS's limits allow, and return those that it did not take.
+
+    A call that fails, in whole or in doubt, has taken none of its messages: better twice than never.
+    """
+    return [message for batch in pack(messages) for message in _send_batch(client, queue_url, batch)]
+
+
+def pack(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Split messages, in their order, into batches of at most 10 messages and 1 MiB."""
+    batch: list[Outgoing] = []
+    size = 0
+    for message in messages:
+        if batch and (len(batch) == MAX_ENTRIES or size + message.size > MAX_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += message.size
+    if batch:
+        yield batch
+
+
+def _send_batch(client: SQSClient, queue_url: str, batch: Sequence[Outgoing]) -> list[Outgoing]:
+    entries = [message.entry(str(number)) for number, message in enumerate(batch)]
+    try:
+        answer = client.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
+    except (ClientError, BotoCoreError):
+        return list(batch)
+    taken = {entry["Id"] for entry in answer.get("Successful", ())}
+    return [message for number, message in enumerate(batch) if str(number) not in taken]
+
+
+def give_back(client: SQSClient, queue_urls: Mapping[str, str], records: Sequence[Record]) -> None:
+    """Make records visible again at once. Where that fails they come back when their visibility timeout ends.
+
+    `queue_urls` are the addresses of the queues that they may have come from, by name.
+    """
+    for queue_url, entries in _handles(queue_urls, records):
+        with suppress(ClientError, BotoCoreError):
+            client.change_message_visibility_batch(
+                QueueUrl=queue_url,
+                Entries=[{"Id": number, "ReceiptHandle": handle, "VisibilityTimeout": 0} for number, handle in entries],
+            )
+
+
+def let_go(client: SQSClient, queue_urls: Mapping[str, str], records: Sequence[Record]) -> None:
+    """Delete records. Where that fails they are deleted with the batch, or come back if its worker dies."""
+    for queue_url, entries in _handles(queue_urls, records):
+        with suppress(ClientError, BotoCoreError):
+            client.delete_message_batch(
+                QueueUrl=queue_url, Entries=[{"Id": number, "ReceiptHandle": handle} for number, handle in entries]
+            )
+
+
+def _handles(queue_urls: Mapping[str, str], records: Sequence[Record]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Return, a call, the queue's address and the numbered receipt handles of its records."""
+    by_queue: dict[str, list[str]] = {}
+    for record in records:
+        by_queue.setdefault(queue_name(record), []).append(record["receiptHandle"])
+    for name, handles in by_queue.items():
+        for start in range(0, len(handles), MAX_ENTRIES):
+            some = handles[start : start + MAX_ENTRIES]
+            yield queue_urls[name], [(str(number), handle) for number, handle in enumerate(some)]

@@ -1,0 +1,328 @@
+"""Errors in, their kind out: what a failure says about trying again.
+
+The tree, as the author of a handler sees it::
+
+    BackstopError
+    ├── TransientError      try again later
+    ├── PermanentError      trying again will never work
+    │   ├── MalformedEvent  the body is not an event that the schema allows
+    │   └── Crashed         running it killed its worker, more than once
+    ├── SystemFault         ours: permission, configuration, a missing resource
+    │   └── StoreUnavailable  the idempotency table did not answer
+    └── NotYet              its time has not come: nothing failed
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a failure says about trying again."""
+
+    TRANSIENT = "transient"
+    PERMANENT = "permanent"
+    SYSTEM = "system"
+    UNKNOWN = "unknown"
+
+
+class BackstopError(Exception):
+    """Anything that Backstop or a handler's author raises to say what kind of failure this is."""
+
+
+class TransientError(BackstopError):
+    """Raised when trying again later may work: the message is retried with backoff.
+
+    `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before the next attempt.
+    """
+
+    def __init__(self, *args: object, retry_after: float | timedelta | None = None) -> None:
+        super().__init__(*args)
+        self.retry_after = _as_timedelta(retry_after)
+
+
+class PermanentError(BackstopError):
+    """Raised when trying again will never work: the message becomes a dead letter at once."""
+
+
+class MalformedEvent(PermanentError):
+    """Raised when a body is not UTF-8, not JSON, nested too deep, without an `id`, or not what the schema allows."""
+
+
+class Crashed(PermanentError):
+    """Raised instead of running an event that was running each time when a worker died."""
+
+
+class SystemFault(BackstopError):
+    """Raised when the fault is ours, not the message's: it waits, and no attempt is counted.
+
+    `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before it is tried again.
+    """
+
+    def __init__(self, *args: object, retry_after: float | timedelta | None = None) -> None:
+        super().__init__(*args)
+        self.retry_after = _as_timedelta(retry_after)
+
+
+class StoreUnavailable(SystemFault):
+    """Raised when the idempotency table did not answer: whether the event is done cannot be known or kept."""
+
+
+class NotYet(BackstopError):
+    """Raised when a message must wait until `until`: for its own time, or for another delivery of its event."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
+
+
+Kinds = Mapping[type[BaseException], Kind]
+
+_CHAIN_LIMIT = 10
+
+# By qualified name, so that knowing a library costs no import of it. A subclass counts as its base.
+_KIND_BY_NAME: dict[str, Kind] = {
+    "backstop.errors.TransientError": Kind.TRANSIENT,
+    "backstop.errors.PermanentError": Kind.PERMANENT,
+    "backstop.errors.SystemFault": Kind.SYSTEM,
+    # The network, as Python and its HTTP clients report it.
+    "builtins.ConnectionError": Kind.TRANSIENT,
+    "builtins.TimeoutError": Kind.TRANSIENT,
+    "builtins.InterruptedError": Kind.TRANSIENT,
+    "builtins.BlockingIOError": Kind.TRANSIENT,
+    "socket.gaierror": Kind.TRANSIENT,
+    "http.client.IncompleteRead": Kind.TRANSIENT,
+    "http.client.BadStatusLine": Kind.TRANSIENT,
+    "requests.exceptions.ConnectionError": Kind.TRANSIENT,
+    "requests.exceptions.Timeout": Kind.TRANSIENT,
+    "requests.exceptions.ChunkedEncodingError": Kind.TRANSIENT,
+    "httpx.TransportError": Kind.TRANSIENT,
+    "urllib3.exceptions.TimeoutError": Kind.TRANSIENT,
+    "urllib3.exceptions.ProtocolError": Kind.TRANSIENT,
+    "aiohttp.client_exceptions.ClientConnectionError": Kind.TRANSIENT,
+    "botocore.exceptions.HTTPClientError": Kind.TRANSIENT,
+    # Ours: permission, configuration, a missing resource.
+    "ssl.SSLCertVerificationError": Kind.SYSTEM,
+    "builtins.PermissionError": Kind.SYSTEM,
+    "builtins.FileNotFoundError": Kind.SYSTEM,
+    "builtins.ImportError": Kind.SYSTEM,
+    "builtins.MemoryError": Kind.SYSTEM,
+    "botocore.exceptions.NoCredentialsError": Kind.SYSTEM,
+    "botocore.exceptions.PartialCredentialsError": Kind.SYSTEM,
+    "botocore.exceptions.CredentialRetrievalError": Kind.SYSTEM,
+    "botocore.exceptions.NoRegionError": Kind.SYSTEM,
+    # The message's: the same bytes fail the same way each time.
+    "fastjsonschema.exceptions.JsonSchemaException": Kind.PERMANENT,
+    "jsonschema.exceptions.ValidationError": Kind.PERMANENT,
+    "builtins.ValueError": Kind.PERMANENT,  # JSON and Unicode errors are ValueErrors
+    "builtins.TypeError": Kind.PERMANENT,
+    "builtins.LookupError": Kind.PERMANENT,  # KeyError, IndexError
+    "builtins.AttributeError": Kind.PERMANENT,
+    "builtins.ArithmeticError": Kind.PERMANENT,
+    "builtins.AssertionError": Kind.PERMANENT,
+    "builtins.NameError": Kind.PERMANENT,
+    "builtins.NotImplementedError": Kind.PERMANENT,
+    "builtins.RecursionError": Kind.PERMANENT,
+}
+
+# AWS error codes that say more than their HTTP status does. Throttling as botocore.retries.standard lists it.
+_KIND_BY_AWS_CODE: dict[str, Kind] = dict.fromkeys(
+    (
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "ThrottlingError",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "ProvisionedThroughputExceededException",
+        "ProvisionedThroughputExceeded",
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "SlowDown",
+        "EC2ThrottledException",
+        "TransactionInProgressException",
+        "TransactionConflict",
+        "TransactionConflictException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "OverLimit",
+        "KmsThrottled",
+        "KMS.ThrottlingException",
+    ),
+    Kind.TRANSIENT,
+) | dict.fromkeys(
+    (
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "UnauthorizedOperation",
+        "NotAuthorized",
+        "KMSAccessDeniedException",
+        "KmsAccessDenied",
+        "KmsDisabled",
+        "KmsNotFound",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "MissingAuthenticationToken",
+        "OptInRequired",
+        "ResourceNotFoundException",
+        "ResourceNotFound",
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NotFoundException",
+    ),
+    Kind.SYSTEM,
+)
+
+_TRANSIENT_STATUS = frozenset({408, 425, 429})
+_TRANSIENT_SQLSTATE = re.compile(r"40001|08[0-9A-Z]{3}")
+_SQLSTATE = re.compile(r"[0-9A-Z]{5}")
+
+
+def classify(error: BaseException, kinds: Kinds | None = None) -> Kind:
+    """Say which kind of failure `error` is.
+
+    `kinds` is the handler's own table (`KINDS` in handler.py); it goes before the built-in ones. An error that no table
+    knows is judged by its causes (`raise … from …`, at most 10 of them); the first that is known decides.
+    """
+    for link in _chain(error):
+        kind = _kind_of(link, kinds or {})
+        if kind is not Kind.UNKNOWN:
+            return kind
+    return Kind.UNKNOWN
+
+
+def retry_after(error: BaseException, now: datetime) -> timedelta | None:
+    """Return the least time to wait that the error, or the HTTP answer that it carries, asks for.
+
+    Reads `retry_after` of Backstop's errors and the `Retry-After` header (seconds or an HTTP date, RFC 9110, 10.2.3) of
+    HTTP clients' errors and botocore's. None where nothing asks.
+    """
+    for link in _chain(error):
+        asked = getattr(link, "retry_after", None)
+        if isinstance(asked, timedelta):
+            return asked
+        header = _retry_after_header(link)
+        if header is not None:
+            return _parse_retry_after(header, now)
+    return None
+
+
+def _as_timedelta(value: float | timedelta | None) -> timedelta | None:
+    if value is None or isinstance(value, timedelta):
+        return value
+    return timedelta(seconds=value)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    for _ in range(_CHAIN_LIMIT):
+        if link is None:
+            return
+        yield link
+        link = link.__cause__ or _wrapped(link)
+
+
+def _wrapped(error: BaseException) -> BaseException | None:
+    """Return what SQLAlchemy's and urllib's errors wrap without a cause."""
+    for name in ("orig", "reason"):
+        inner = getattr(error, name, None)
+        if isinstance(inner, BaseException):
+            return inner
+    return None
+
+
+def _kind_of(error: BaseException, kinds: Kinds) -> Kind:
+    for base in type(error).__mro__:
+        if base in kinds:
+            return kinds[base]
+    return _kind_of_aws(error) or _kind_of_status(error) or _kind_of_sqlstate(error) or _kind_of_type(error)
+
+
+def _kind_of_type(error: BaseException) -> Kind:
+    for base in type(error).__mro__:
+        kind = _KIND_BY_NAME.get(f"{base.__module__}.{base.__qualname__}")
+        if kind is not None:
+            return kind
+    return Kind.UNKNOWN
+
+
+def _kind_of_aws(error: BaseException) -> Kind | None:
+    response = getattr(error, "response", None)
+    if not isinstance(response, Mapping):
+        return None
+    codes = [str(response.get("Error", {}).get("Code", ""))]
+    codes += [str(reason.get("Code")) for reason in response.get("CancellationReasons") or ()]
+    return next((_KIND_BY_AWS_CODE[code] for code in codes if code in _KIND_BY_AWS_CODE), None)
+
+
+def _kind_of_status(error: BaseException) -> Kind | None:
+    status = _http_status(error)
+    if status is None or not 400 <= status <= 599:
+        return None
+    if status >= 500 or status in _TRANSIENT_STATUS:
+        return Kind.TRANSIENT
+    if status in {401, 403}:
+        return Kind.SYSTEM
+    return Kind.PERMANENT
+
+
+def _http_status(error: BaseException) -> int | None:
+    """Return the HTTP status that requests', httpx's, urllib's, aiohttp's or botocore's error carries."""
+    response = getattr(error, "response", None)
+    if isinstance(response, Mapping):
+        return _as_int(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
+    for holder, name in ((response, "status_code"), (error, "status"), (error, "code")):
+        status = _as_int(getattr(holder, name, None))
+        if status is not None:
+            return status
+    return None
+
+
+def _kind_of_sqlstate(error: BaseException) -> Kind | None:
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    if not isinstance(state, str) or not _SQLSTATE.fullmatch(state):
+        return None
+    return Kind.TRANSIENT if _TRANSIENT_SQLSTATE.fullmatch(state) else None
+
+
+def _retry_after_header(error: BaseException) -> str | None:
+    response = getattr(error, "response", None)
+    if isinstance(response, Mapping):
+        headers = response.get("ResponseMetadata", {}).get("HTTPHeaders")
+    else:
+        headers = getattr(response, "headers", None) or getattr(error, "headers", None)
+    if headers is None or not hasattr(headers, "get"):
+        return None
+    value = headers.get("Retry-After") or headers.get("retry-after")
+    return value if isinstance(value, str) else None
+
+
+def _parse_retry_after(header: str, now: datetime) -> timedelta | None:
+    if header.strip().isdecimal() and len(header.strip()) <= 9:
+        return timedelta(seconds=int(header))
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(moment - now, timedelta(0))
+
+
+def _as_int(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

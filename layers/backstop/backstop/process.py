@@ -1,0 +1,125 @@
+"""A batch of SQS records in, a verdict for each message that was not done the first time out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from backstop.errors import BackstopError, Kind, Kinds, NotYet, StoreUnavailable, classify, retry_after
+from backstop.event import Event, Parse
+from backstop.message import Message, Record, read, was_received_before
+from backstop.verdict import Dead, Failure, Policy, Retry, decide
+
+RESERVE_MILLIS: Final = 1000
+"""Time that is kept for re-sending what failed and answering: a few SQS calls, one of them tried again."""
+
+Run = Callable[[Event, Message], None]
+
+
+class Failed(NamedTuple):
+    """A message that was not done, and what becomes of it. `error` is None where it only waits for its time."""
+
+    message: Message
+    verdict: Retry | Dead
+    kind: Kind
+    error: Exception | None
+
+
+@dataclass(slots=True)
+class Batch:
+    """What came of a batch. A message that was done the first time leaves no trace here."""
+
+    recovered: list[Message] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    unstarted: list[Record] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What `settle` needs besides the records.
+
+    `run` raises what the handler raises. `were_running` returns those of the given event ids whose in-progress record
+    says that a worker died while running them. `remaining_millis` is what is left of the invocation.
+    """
+
+    parse: Parse
+    run: Run
+    were_running: Callable[[Sequence[str]], frozenset[str]]
+    remaining_millis: Callable[[], int]
+    now: Callable[[], datetime]
+    dice: Callable[[], float]
+    policy: Policy
+    kinds: Kinds
+    queues: frozenset[str]
+
+
+def settle(records: Sequence[Record], flow: Flow) -> Batch:
+    """Run each message until it is done or judged, and stop when too little time is left for another one."""
+    batch = Batch()
+    now = flow.now()
+    remaining = flow.remaining_millis()
+    longest = 0
+    for position, record in enumerate(records):
+        if remaining < RESERVE_MILLIS + longest:
+            batch.unstarted.extend(records[position:])
+            break
+        _settle_one(record, flow, now, batch)
+        before, remaining = remaining, flow.remaining_millis()
+        if before - remaining > longest:
+            longest = before - remaining
+    return batch
+
+
+def split(records: Sequence[Record], flow: Flow) -> tuple[Sequence[Record], Sequence[Record]]:
+    """Return what may be run together, and the suspects: those that were running when a worker died.
+
+    What was received before comes after what was not: the worker that had it did not finish.
+    """
+    again = [record for record in records if was_received_before(record)]
+    if not again:
+        return records, ()
+    ids = [_event_id(record, flow.parse) for record in again]
+    try:
+        running = flow.were_running(sorted(set(ids) - {""}))
+    except StoreUnavailable:
+        running = frozenset()  # nothing is known of them; running them will tell
+    suspects = [record for record, event_id in zip(again, ids, strict=True) if event_id in running]
+    others = [record for record, event_id in zip(again, ids, strict=True) if event_id not in running]
+    return [record for record in records if not was_received_before(record)] + others, suspects
+
+
+def _settle_one(record: Record, flow: Flow, now: datetime, batch: Batch) -> None:
+    event_id = ""
+    try:
+        event = flow.parse(record["body"])
+        event_id = event["id"]
+        message = read(record, event_id, flow.queues, now)
+        if message.trail.not_before is not None and message.trail.not_before > now:
+            raise NotYet(message.trail.not_before)
+        flow.run(event, message)
+    except NotYet as wait:
+        message = read(record, event_id, flow.queues, now)
+        batch.failed.append(Failed(message, Retry(wait.until, is_counted=False), Kind.TRANSIENT, None))
+        return
+    except Exception as error:  # noqa: BLE001  # whatever a handler raises is a fact about its message, and no other's
+        batch.failed.append(_judge(record, event_id, error, flow))
+        return
+    if message.trail.last_failed_at is not None:
+        batch.recovered.append(message)
+
+
+def _judge(record: Record, event_id: str, error: Exception, flow: Flow) -> Failed:
+    now = flow.now()
+    message = read(record, event_id, flow.queues, now)
+    kind = classify(error, flow.kinds)
+    failure = Failure(kind, message.attempt, message.first_failed_at or now, retry_after(error, now))
+    return Failed(message, decide(failure, flow.policy, now, flow.dice()), kind, error)
+
+
+def _event_id(record: Record, parse: Parse) -> str:
+    try:
+        return str(parse(record["body"])["id"])
+    except (BackstopError, ValueError):
+        return ""

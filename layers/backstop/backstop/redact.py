@@ -1,0 +1,50 @@
+"""Text that may quote secrets or people in, text that may be logged out."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MASK: Final = "[redacted]"
+
+_TELLING_NAMES: Final = (
+    r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth(?:orization)?"
+    r"|cookie|session(?:[_-]?id)?|signature|client[_-]?secret|card|cvv|cvc|iban|ssn"
+)
+
+# Each with what it leaves standing, so that a reader still sees what kind of thing was there. Repetitions are bounded:
+# an error's text may be hostile, and must not cost time that grows with its square.
+_RULES: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
+        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", MASK),
+        (r"\b(bearer|basic|digest)\s+[A-Za-z0-9._~+/=-]{6,}", rf"\1 {MASK}"),
+        (r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*", MASK),
+        (r"\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{12,}\b", MASK),
+        (r"\b(?:sk|pk|rk|ghp|gho|ghs|xox[abprs])[_-][A-Za-z0-9_-]{8,}", MASK),
+        (r"(\w{1,20}://)[^\s/@:]{1,256}:[^\s/@]{1,256}@", rf"\1{MASK}@"),
+        (
+            rf"""(["']?[\w.-]{{0,32}}(?:{_TELLING_NAMES})[\w.-]{{0,32}}["']?\s?[=:]\s?)("[^"]*"|'[^']*'|[^\s,;&}}\])]+)""",
+            rf"\1{MASK}",
+        ),
+        (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", "[email]"),
+        (r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b", "[account]"),
+        (r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w])", "[card]"),
+        (r"(?<!\w)\+\d[\d ()/-]{7,17}\d", "[phone]"),
+    )
+)
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def redact(text: str) -> str:
+    """Replace secrets, credentials and personal data in `text`, and the control characters that a terminal obeys.
+
+    It knows what has a form: keys, tokens, passwords by their name, e-mail addresses, card, account and phone numbers.
+    What has none, such as a person's name, it cannot see: `parametrise` drops what is quoted, and payloads are not
+    logged in the first place.
+    """
+    text = _CONTROL.sub(" ", text)
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return text

@@ -1,0 +1,150 @@
+"""A failure and its verdict in, the pipeline event and the history that tell of it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Self
+
+from backstop.errors import Kind
+from backstop.fingerprint import fingerprint, innermost_own_frame, parametrise
+from backstop.message import Message
+from backstop.redact import redact
+from backstop.trail import MAX_REASON, Trail
+from backstop.verdict import Dead, Retry
+
+_MAX_RAW_ERROR: Final = 4096
+
+
+class Description(NamedTuple):
+    """What may be told of an error: its type, its text without values or secrets, where it was raised, its group."""
+
+    error_type: str = ""
+    error: str = ""
+    where: str = ""
+    group: str = ""
+
+
+def describe(error: BaseException | None, own_root: str) -> Description:
+    """Describe an error without quoting what it was raised for. `own_root` is the folder of the team's own code."""
+    if error is None:
+        return Description()
+    error_type = type(error).__name__
+    text = parametrise(redact(_text_of(error)))[:MAX_REASON]
+    where = innermost_own_frame(error.__traceback__, own_root)
+    return Description(error_type, text, where, fingerprint(error_type, where, text))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:_MAX_RAW_ERROR]
+    except Exception:  # noqa: BLE001  # an error that cannot even be printed is still its message's failure
+        return "(its text cannot be printed)"
+
+
+def trail_after(
+    message: Message,
+    verdict: Retry | Dead,
+    kind: Kind,
+    description: Description,
+    now: datetime,
+    release: str,
+    not_before: datetime | None,
+) -> Trail:
+    """Return the history with which a message goes on after `verdict`."""
+    trail = message.trail
+    if not description.error_type:  # it only waits for its time: nothing has befallen it
+        return replace(trail, not_before=not_before, source_queue=trail.source_queue or message.queue)
+    return Trail(
+        attempt=_tries(message, verdict),
+        event_id=message.event_id,
+        key=message.key,
+        first_failed_at=trail.first_failed_at or now,
+        last_failed_at=now,
+        not_before=not_before,
+        source_queue=trail.source_queue or message.queue,
+        verdict="dead" if isinstance(verdict, Dead) else "retry",
+        dead_because=verdict.reason if isinstance(verdict, Dead) else "",
+        kind=kind,
+        error_type=description.error_type,
+        group=description.group,
+        reason=description.error,
+        release=release,
+        redrive_id=trail.redrive_id,
+    )
+
+
+def _tries(message: Message, verdict: Retry | Dead) -> int:
+    """Count this try, unless the body is no event and was never tried, or the fault is ours."""
+    is_counted = bool(message.event_id) if isinstance(verdict, Dead) else verdict.is_counted
+    return message.trail.attempt + is_counted
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A pipeline event: what befell a message, for people and for the watchers. It never quotes the payload."""
+
+    pipeline_event: str
+    verdict: str
+    event_id: str
+    key: str
+    attempt: int
+    max_attempts: int
+    queue: str
+    source_queue: str
+    redrive_id: str = ""
+    kind: str = ""
+    dead_because: str = ""
+    group: str = ""
+    error_type: str = ""
+    error: str = ""
+    where: str = ""
+    next_at: str = ""
+
+    @classmethod
+    def failed(
+        cls, message: Message, verdict: Retry | Dead, trail: Trail, description: Description, max_attempts: int
+    ) -> Self:
+        """Tell of a message that failed and is retried later, or dead."""
+        return cls(
+            pipeline_event="failed",
+            verdict=type(verdict).__name__,
+            event_id=redact(message.event_id),
+            key=redact(message.key),
+            attempt=trail.attempt,
+            max_attempts=max_attempts,
+            queue=message.queue,
+            source_queue=trail.source_queue,
+            redrive_id=trail.redrive_id,
+            kind=trail.kind,
+            dead_because=trail.dead_because,
+            group=trail.group,
+            error_type=trail.error_type,
+            error=description.error,
+            where=description.where,
+            next_at=verdict.at.isoformat(timespec="milliseconds") if isinstance(verdict, Retry) else "",
+        )
+
+    @classmethod
+    def recovered(cls, message: Message, max_attempts: int) -> Self:
+        """Tell of a message that is done after it had failed."""
+        trail = message.trail
+        return cls(
+            pipeline_event="recovered",
+            verdict="Done",
+            event_id=redact(message.event_id),
+            key=redact(message.key),
+            attempt=message.attempt,
+            max_attempts=max_attempts,
+            queue=message.queue,
+            source_queue=trail.source_queue,
+            redrive_id=trail.redrive_id,
+            kind=trail.kind,
+            group=trail.group,
+            error_type=trail.error_type,
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """Return what goes into the log line; what is empty is left out."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in values.items() if value != ""}

@@ -1,0 +1,79 @@
+"""The environment in, what a function is told by its template out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self, TypeVar
+
+from backstop.backoff import Backoff, Shape
+from backstop.errors import SystemFault
+from backstop.verdict import Policy
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """What `process` is told by its template."""
+
+    source_queue_urls: Mapping[str, str]
+    """The queues that it reads, their addresses by name."""
+    retry_queue_url: str
+    dead_letter_queue_url: str
+    idempotency_table: str
+    idempotency_expiry: timedelta
+    policy: Policy
+    stage: str
+    release: str
+    function: str
+    own_root: str
+    allows_drills: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings; raises SystemFault, naming what is missing or wrong."""
+        read = _Reader(environment)
+        return cls(
+            source_queue_urls=read("SOURCE_QUEUE_URLS", _by_name),
+            retry_queue_url=read("RETRY_QUEUE_URL", str),
+            dead_letter_queue_url=read("DEAD_LETTER_QUEUE_URL", str),
+            idempotency_table=read("IDEMPOTENCY_TABLE", str),
+            idempotency_expiry=timedelta(days=read("IDEMPOTENCY_DAYS", int)),
+            policy=Policy(
+                backoff=Backoff(
+                    base=timedelta(seconds=read("RETRY_BASE_SECONDS", int)),
+                    limit=timedelta(seconds=read("RETRY_LIMIT_SECONDS", int)),
+                    shape=read("RETRY_SHAPE", Shape),
+                ),
+                max_attempts=read("MAX_ATTEMPTS", int),
+                max_age=timedelta(hours=read("MAX_RETRY_HOURS", int)),
+            ),
+            stage=read("STAGE", str),
+            release=read("RELEASE", str),
+            function=read("AWS_LAMBDA_FUNCTION_NAME", str),
+            own_root=read("LAMBDA_TASK_ROOT", str),
+            allows_drills=read("ALLOW_DRILL", str) == "true",
+        )
+
+
+def _by_name(urls: str) -> Mapping[str, str]:
+    return {url.rpartition("/")[2]: url for url in urls.split(",")}
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def __call__(self, name: str, convert: Callable[[str], T]) -> T:
+        value = self._environment.get(name, "")
+        if not value:
+            raise SystemFault(f"the environment variable {name} is missing: set it on the function in template.yaml")
+        try:
+            return convert(value)
+        except ValueError:
+            raise SystemFault(
+                f"the environment variable {name} is {value!r}: not a value it can have (see template.yaml)"
+            ) from None

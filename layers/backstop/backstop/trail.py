@@ -1,0 +1,120 @@
+"""A message's history in, the `backstop` attribute out, and back: it is input, so it is read with suspicion."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Self
+
+ATTRIBUTE: Final = "backstop"
+VERSION: Final = 1
+MAX_LENGTH: Final = 8192
+"""An attribute longer than this was not written here: a whole history takes about 1,500 characters."""
+MAX_REASON: Final = 512
+
+_MAX_ATTEMPT: Final = 1000
+_OLDEST: Final = timedelta(days=365)
+_LATEST: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What befell a message before now.
+
+    `attempt` counts the handler's tries so far, `verdict` is the last one (`retry` or `dead`), `dead_because` the
+    reason where it is dead, `not_before` the time before which it is not tried: SQS could not delay it that long.
+    """
+
+    attempt: int = 0
+    event_id: str = ""
+    key: str = ""
+    first_failed_at: datetime | None = None
+    last_failed_at: datetime | None = None
+    not_before: datetime | None = None
+    source_queue: str = ""
+    verdict: str = ""
+    dead_because: str = ""
+    kind: str = ""
+    error_type: str = ""
+    group: str = ""
+    reason: str = ""
+    release: str = ""
+    redrive_id: str = ""
+
+    def serialise(self) -> str:
+        """Return the attribute's value: ASCII JSON, so that any queue takes it; what is empty is left out."""
+        fields = {name: _to_json(value) for name, value in asdict(self).items() if value not in ("", None)}
+        return json.dumps({"version": VERSION} | fields, separators=(",", ":"))
+
+    def shortened(self) -> Self:
+        """Return the same history without the reason's text."""
+        return replace(self, reason="")
+
+    @classmethod
+    def parse(cls, text: str | None, queues: frozenset[str], now: datetime) -> Self:
+        """Read an attribute's value; what is not as it was written here is left out, numbers are capped.
+
+        `queues` are the names that may stand as `source_queue`. A message that was dead and is back in a queue was
+        redriven: its attempts start anew, its history stays.
+        """
+        fields = _fields(text)
+        trail = cls(
+            attempt=_attempt(fields.get("attempt")),
+            first_failed_at=_moment(fields.get("first_failed_at"), now, now),
+            last_failed_at=_moment(fields.get("last_failed_at"), now, now),
+            not_before=_moment(fields.get("not_before"), now, now + _LATEST),
+            source_queue=_one_of(fields.get("source_queue"), queues),
+            verdict=_one_of(fields.get("verdict"), frozenset({"retry", "dead"})),
+            **{name: _text(fields.get(name)) for name in _TEXTS},
+        )
+        if trail.verdict == "dead":
+            return replace(trail, attempt=0, first_failed_at=None, not_before=None)
+        return trail
+
+
+_TEXTS: Final = ("event_id", "key", "dead_because", "kind", "error_type", "group", "reason", "release", "redrive_id")
+
+FRESH: Final = Trail()
+
+
+def _to_json(value: Any) -> Any:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+
+
+def _fields(text: str | None) -> dict[str, Any]:
+    if not isinstance(text, str) or len(text) > MAX_LENGTH:
+        return {}
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) and fields.get("version") == VERSION else {}
+
+
+def _attempt(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), _MAX_ATTEMPT)
+
+
+def _moment(value: object, now: datetime, latest: datetime) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max(moment, now - _OLDEST), latest)
+
+
+def _one_of(value: object, allowed: frozenset[str]) -> str:
+    return value if isinstance(value, str) and value in allowed else ""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        return ""
+    return value[:MAX_REASON]

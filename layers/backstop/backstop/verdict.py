@@ -1,0 +1,85 @@
+"""A failure and the facts about it in, what becomes of its message out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from backstop.backoff import Backoff
+from backstop.errors import Kind
+
+
+class Reason(StrEnum):
+    """Why a message became a dead letter."""
+
+    PERMANENT = "permanent"
+    EXHAUSTED = "exhausted"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The message's work is done; it can be let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The message is tried again, at `at`; `is_counted` says whether this try was one of its attempts."""
+
+    at: datetime
+    is_counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The message needs a person or a fix."""
+
+    reason: Reason
+
+
+Verdict = Done | Retry | Dead
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How long a message is tried.
+
+    `max_attempts` (1 or more) for transient failures, `max_unknown` for those of unknown kind; `max_age` from the first
+    failure to the last attempt. Failures of kind `system` wait as long as it takes.
+    """
+
+    backoff: Backoff = field(default_factory=Backoff)
+    max_attempts: int = 6
+    max_unknown: int = 3
+    max_age: timedelta = timedelta(hours=24)
+
+    def attempts(self, kind: Kind) -> int:
+        """Return how many attempts a failure of this kind is given."""
+        return min(self.max_unknown, self.max_attempts) if kind is Kind.UNKNOWN else self.max_attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The facts that decide: `attempt` includes the one that just failed."""
+
+    kind: Kind
+    attempt: int
+    first_failed_at: datetime
+    retry_after: timedelta | None = None
+
+
+def decide(failure: Failure, policy: Policy, now: datetime, dice: float) -> Retry | Dead:
+    """Decide what becomes of a message that failed. `dice` is a random number, 0 ≤ dice < 1."""
+    if failure.kind is Kind.PERMANENT:
+        return Dead(Reason.PERMANENT)
+    if failure.kind is Kind.SYSTEM:
+        waiting = policy.backoff.deferral(now - failure.first_failed_at, dice)
+        return Retry(now + (failure.retry_after or waiting), is_counted=False)
+    if failure.attempt >= policy.attempts(failure.kind):
+        return Dead(Reason.EXHAUSTED)
+    delay = policy.backoff.delay(failure.attempt, dice)
+    at = now + max(delay, failure.retry_after or delay)
+    if at > failure.first_failed_at + policy.max_age:
+        return Dead(Reason.EXHAUSTED)
+    return Retry(at, is_counted=True)
