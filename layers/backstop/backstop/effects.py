@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import ceil
 from typing import Final, NamedTuple, Protocol, assert_never
 
-from backstop.message import Message, Outgoing, Record, outgoing
+from backstop.message import Message, Outgoing, Record, Refused, outgoing
 from backstop.process import Batch, Failed, Flow, settle, split
 from backstop.report import Description, Report, describe, trail_after
 from backstop.verdict import Dead, Retry
@@ -28,7 +28,7 @@ class Destination(StrEnum):
 class Effects(Protocol):
     """What acting on verdicts needs of the outside world. No method raises for a message's sake."""
 
-    def send(self, destination: Destination, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
+    def send(self, destination: Destination, messages: Sequence[Outgoing]) -> Sequence[Refused]:
         """Send the messages and return those that were not taken."""
 
     def give_back(self, records: Sequence[Record]) -> None:
@@ -128,10 +128,10 @@ def _send(
 ) -> Iterable[str]:
     if not planned:
         return
-    refused = {id(one) for one in effects.send(destination, [plan.sent for plan in planned])}
+    refused = {id(one.outgoing): one.why for one in effects.send(destination, [plan.sent for plan in planned])}
     for failed, description, sent in planned:
         if id(sent) in refused:
-            effects.left_to_sqs(failed.message, f"the {destination} queue did not take it")
+            effects.left_to_sqs(failed.message, f"the {destination} queue did not take it: {refused[id(sent)]}")
             yield failed.message.message_id
         elif failed.error is not None:
             effects.report(

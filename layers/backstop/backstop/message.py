@@ -115,6 +115,13 @@ class Outgoing(NamedTuple):
         return entry
 
 
+class Refused(NamedTuple):
+    """A message that the other queue did not take, or may not have taken, and why."""
+
+    outgoing: Outgoing
+    why: str
+
+
 def read(record: Record, event_id: str, queues: frozenset[str], now: datetime) -> Message:
     """Read a record. `queues` are the names that its history may say it came from."""
     attributes = record.get("messageAttributes")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from backstop.errors import BackstopError, Kind, Kinds, NotYet, StoreUnavailable, classify, retry_after
+from backstop.errors import BackstopError, Crashed, Kind, Kinds, NotYet, StoreUnavailable, classify, retry_after
 from backstop.event import Event, Parse
 from backstop.message import Message, Record, read, was_received_before
 from backstop.verdict import Dead, Failure, Policy, Retry, decide
@@ -114,7 +114,9 @@ def _judge(record: Record, event_id: str, error: Exception, flow: Flow) -> Faile
     now = flow.now()
     message = read(record, event_id, flow.queues, now)
     kind = classify(error, flow.kinds)
-    failure = Failure(kind, message.attempt, message.first_failed_at or now, retry_after(error, now))
+    first_failed_at = message.first_failed_at or now
+    has_killed_workers = isinstance(error, Crashed)
+    failure = Failure(kind, message.attempt, first_failed_at, retry_after(error, now), has_killed_workers)
     return Failed(message, decide(failure, flow.policy, now, flow.dice()), kind, error)
 
 

@@ -13,7 +13,7 @@ from backstop.redact import redact
 from backstop.trail import MAX_REASON, Trail
 from backstop.verdict import Dead, Retry
 
-_MAX_RAW_ERROR: Final = 4096
+_MAX_RAW_ERROR: Final = 2048
 
 
 class Description(NamedTuple):

@@ -67,10 +67,13 @@ class Failure:
     attempt: int
     first_failed_at: datetime
     retry_after: timedelta | None = None
+    has_killed_workers: bool = False
 
 
 def decide(failure: Failure, policy: Policy, now: datetime, dice: float) -> Retry | Dead:
     """Decide what becomes of a message that failed. `dice` is a random number, 0 ≤ dice < 1."""
+    if failure.has_killed_workers:
+        return Dead(Reason.CRASHED)
     if failure.kind is Kind.PERMANENT:
         return Dead(Reason.PERMANENT)
     if failure.kind is Kind.SYSTEM:

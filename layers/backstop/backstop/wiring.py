@@ -17,7 +17,7 @@ from backstop.aws.logs import PipelineLog
 from backstop.effects import Circumstances, Destination, process, response
 from backstop.errors import Kinds
 from backstop.event import Event, Parse, parser
-from backstop.message import Message, Outgoing, Record
+from backstop.message import Message, Outgoing, Record, Refused
 from backstop.process import Flow
 from backstop.report import Report
 from backstop.settings import ProcessSettings
@@ -101,7 +101,7 @@ class _Effects:
         self._log = log
         self._reports: list[Report] = []
 
-    def send(self, destination: Destination, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
+    def send(self, destination: Destination, messages: Sequence[Outgoing]) -> Sequence[Refused]:
         urls = {
             Destination.RETRY: self._settings.retry_queue_url,
             Destination.DEAD: self._settings.dead_letter_queue_url,

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backstop.message import MAX_BYTES, Outgoing, Record, queue_name
+from backstop.message import MAX_BYTES, Outgoing, Record, Refused, queue_name
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+
+class Sized(Protocol):
+    """What knows its size as a message, attributes included, in bytes."""
+
+    @property
+    def size(self) -> int: ...  # noqa: D102
+
+
+M = TypeVar("M", bound=Sized)
 
 MAX_ENTRIES: Final = 10
 """Entries that a batch call takes (SQS quotas)."""
 
 
-def send(client: SQSClient, queue_url: str, messages: Sequence[Outgoing]) -> list[Outgoing]:
+def send(client: SQSClient, queue_url: str, messages: Sequence[Outgoing]) -> list[Refused]:
     """Send messages in as few batches as SQS's limits allow, and return those that it did not take.
 
     A call that fails, in whole or in doubt, has taken none of its messages: better twice than never.
     """
-    return [message for batch in pack(messages) for message in _send_batch(client, queue_url, batch)]
+    return [refused for batch in pack(messages) for refused in _send_batch(client, queue_url, batch)]
 
 
-def pack(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+def pack(messages: Iterable[M]) -> Iterator[list[M]]:
     """Split messages, in their order, into batches of at most 10 messages and 1 MiB."""
-    batch: list[Outgoing] = []
+    batch: list[M] = []
     size = 0
     for message in messages:
         if batch and (len(batch) == MAX_ENTRIES or size + message.size > MAX_BYTES):
@@ -39,14 +49,19 @@ def pack(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
         yield batch
 
 
-def _send_batch(client: SQSClient, queue_url: str, batch: Sequence[Outgoing]) -> list[Outgoing]:
+def _send_batch(client: SQSClient, queue_url: str, batch: Sequence[Outgoing]) -> list[Refused]:
     entries = [message.entry(str(number)) for number, message in enumerate(batch)]
     try:
         answer = client.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
-    except (ClientError, BotoCoreError):
-        return list(batch)
+    except (ClientError, BotoCoreError) as error:
+        return [Refused(message, str(error)) for message in batch]
     taken = {entry["Id"] for entry in answer.get("Successful", ())}
-    return [message for number, message in enumerate(batch) if str(number) not in taken]
+    why = {entry["Id"]: entry.get("Message", entry["Code"]) for entry in answer.get("Failed", ())}
+    return [
+        Refused(message, why.get(str(number), "no answer for it"))
+        for number, message in enumerate(batch)
+        if str(number) not in taken
+    ]
 
 
 def give_back(client: SQSClient, queue_urls: Mapping[str, str], records: Sequence[Record]) -> None:

@@ -1,0 +1,94 @@
+"""The command `backstop`: words in, an exit code out: 0 fine, 1 the answer is no, 2 the call was wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from ops import sending_file, status
+from ops.drill.command import drill as run_drill
+from ops.failure import CallFailed, sentence
+from ops.local import cli as local_cli
+from ops.stack import Stack
+
+app = typer.Typer(
+    name="backstop",
+    help="Operate a Backstop stack: send events, see how it is, rehearse failures.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(local_cli.app, name="local")
+
+StackName = Annotated[str, typer.Option("--stack", help="The stack's name.")]
+IsLocal = Annotated[bool, typer.Option("--local", help="On the local AWS instead of your account.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+
+
+@app.command()
+def drill(
+    events: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many orders.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed plans the same drill.")] = 1,
+    timeout: Annotated[int, typer.Option(min=1, help="Seconds after which it stops waiting.")] = 900,
+    stack: StackName = "backstop",
+    local: IsLocal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send orders, some of them faulty, and account for where each one ended.
+
+    Exit code 1 if the account does not balance. The stack must allow drills (AllowDrill=true): never where real events
+    flow.
+    """
+    raise typer.Exit(run_drill(Stack.of(stack, is_local=local), events, seed, timeout, as_json=as_json))
+
+
+@app.command()
+def send(
+    file: Annotated[Path, typer.Argument(help="Events, one JSON object a line (NDJSON); - for standard input.")],
+    from_line: Annotated[int, typer.Option(min=1, help="Where to go on.")] = 1,
+    stack: StackName = "backstop",
+    local: IsLocal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send a file of events to EventsQueue.
+
+    Bad lines are shown with their number and not sent. If the connection breaks for good, it says where to go on. Exit
+    code 1 if a line was bad or not sent.
+    """
+    stack_found = Stack.of(stack, is_local=local)
+    raise typer.Exit(sending_file.send_file(file, stack_found, from_line=from_line, as_json=as_json))
+
+
+@app.command(name="status")
+def show_status(stack: StackName = "backstop", local: IsLocal = False, as_json: AsJson = False) -> None:
+    """Show queues, functions and alarms. Exit code 1 if an alarm rings."""
+    raise typer.Exit(status.show(Stack.of(stack, is_local=local), as_json=as_json))
+
+
+def main() -> NoReturn:
+    """Run the command; whoever calls sees a sentence, never a traceback."""
+    try:
+        app()
+    except CallFailed as error:
+        _fail(str(error))
+    except (ClientError, BotoCoreError) as error:
+        _fail(sentence(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # the last net: a traceback helps nobody who only called a command
+        if "BACKSTOP_DEBUG" in os.environ:
+            raise
+        _fail(f"unexpectedly failed ({type(error).__name__}: {error}); BACKSTOP_DEBUG=1 shows where")
+    sys.exit(0)
+
+
+def _fail(text: str) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(f"backstop: {text}", style="red", markup=False, highlight=False)
+    sys.exit(2)

@@ -1,0 +1,1 @@
+"""A drill: synthetic orders with injected faults, and an account of where each one ended."""

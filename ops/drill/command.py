@@ -1,0 +1,29 @@
+"""What the person asked of a drill in, its exit code out."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from contextlib import nullcontext
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from ops.drill import plan as planning
+from ops.drill.run import run
+from ops.drill.show import account_table, live, summary
+from ops.stack import Stack
+
+
+def drill(stack: Stack, events: int, seed: int, timeout_seconds: float, *, as_json: bool) -> int:
+    """Run a drill on `stack`; returns 0 where it balances, 1 where it does not."""
+    console = Console()
+    plan = planning.make(events, seed, f"drill-{seed}-{secrets.token_hex(4)}", datetime.now(UTC))
+    with nullcontext(lambda _: None) if as_json else live(console, events) as show:
+        account = run(stack, plan, timeout_seconds, show)
+    if as_json:
+        print(json.dumps(account.as_json()))
+    else:
+        console.print(account_table(account))
+        console.print(summary(account))
+    return 0 if account.is_balanced else 1

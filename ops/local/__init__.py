@@ -1,0 +1,1 @@
+"""The local AWS: the real template, built and deployed by the real SAM, on an emulator."""

@@ -1,0 +1,135 @@
+"""A port in, a running MiniStack out; and its end, with all of its workers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
+
+from ops.failure import CallFailed
+from ops.local import state
+from ops.local.state import LocalAws
+
+_START_SECONDS: Final = 60
+_STOP_SECONDS: Final = 10
+
+
+def start(port: int | None = None) -> LocalAws:
+    """Start MiniStack with its access control on, at `port` or any free one, and return when it answers.
+
+    Raises CallFailed where the port is in use or it does not come up; then nothing is left running.
+    """
+    port = _free_port() if port is None else _require_free(port)
+    state.FOLDER.mkdir(exist_ok=True)
+    log = state.FOLDER / f"ministack-{port}.log"
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "AWS_ACCESS_KEY_ID": state.ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": state.SECRET_KEY,
+        "IOT_MTLS_ENABLED": "false",
+        "LOG_LEVEL": "WARNING",
+        "TMPDIR": _scratch(port),
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ministack"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # its workers are of its group, and end with it
+        )
+    local_aws = LocalAws(process.pid, port)
+    try:
+        _wait_until_ready(process, local_aws, log)
+    except BaseException:
+        stop(local_aws)
+        raise
+    return local_aws
+
+
+def stop(local_aws: LocalAws) -> None:
+    """End MiniStack and every worker that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(local_aws.pid, signal.SIGTERM)
+    deadline = monotonic() + _STOP_SECONDS
+    while _group_is_alive(local_aws.pid) and monotonic() < deadline:
+        sleep(0.05)
+    with suppress(ProcessLookupError):
+        os.killpg(local_aws.pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(local_aws.pid, 0)
+    shutil.rmtree(_scratch(local_aws.port), ignore_errors=True)
+
+
+@contextmanager
+def running(port: int | None = None) -> Iterator[LocalAws]:
+    """Start MiniStack, and end it whatever happens inside."""
+    local_aws = start(port)
+    try:
+        yield local_aws
+    finally:
+        stop(local_aws)
+
+
+def _group_is_alive(pid: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _scratch(port: int) -> str:
+    folder = Path(tempfile.gettempdir()) / f"backstop-local-{port}"
+    folder.mkdir(exist_ok=True)
+    return str(folder)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _require_free(port: int) -> int:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return port
+    except (OSError, OverflowError):
+        raise CallFailed(
+            f"port {port} cannot be used: take another with --port, or leave it out for a free one"
+        ) from None
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], local_aws: LocalAws, log: Path) -> None:
+    deadline = monotonic() + _START_SECONDS
+    while monotonic() < deadline:
+        if process.poll() is not None:
+            raise CallFailed(f"the local AWS ended while it started; its log is {log}")
+        if _answers(local_aws):
+            return
+        sleep(0.1)
+    raise CallFailed(f"the local AWS did not answer within {_START_SECONDS} s; its log is {log}")
+
+
+def _answers(local_aws: LocalAws) -> bool:
+    try:
+        with urllib.request.urlopen(f"{local_aws.endpoint_url}/_ministack/health", timeout=2) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False

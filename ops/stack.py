@@ -1,0 +1,129 @@
+"""A stack's name in, its outputs and clients out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from ops.failure import CallFailed
+from ops.local import state
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
+
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=32)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack: in the account that the environment's credentials are of, or on the local AWS."""
+
+    name: str
+    session: boto3.Session
+    endpoint_url: str | None = None
+
+    @classmethod
+    def of(cls, name: str, *, is_local: bool) -> Stack:
+        """Find the stack. Raises CallFailed where there is none, or no local AWS runs."""
+        if not is_local:
+            return cls(name, boto3.Session())
+        return cls(name, local_session(), state.running().endpoint_url)
+
+    def output(self, name: str) -> str:
+        """Return an output of the stack. Raises CallFailed where it has none of that name."""
+        try:
+            return self._outputs[name]
+        except KeyError:
+            raise CallFailed(f"stack {self.name!r} has no output {name}: is it a Backstop stack?") from None
+
+    @cached_property
+    def queue_urls(self) -> dict[str, str]:
+        """The stack's queues, by the name of their resource."""
+        return {name.removesuffix("Url"): url for name, url in self._outputs.items() if name.endswith("QueueUrl")}
+
+    @cached_property
+    def _outputs(self) -> dict[str, str]:
+        try:
+            found = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                raise CallFailed(f"there is no stack {self.name!r} here: deploy it, or name it with --stack") from None
+            raise
+        return {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
+
+    def resources(self, resource_type: str) -> dict[str, str]:
+        """Return the physical names of the stack's resources of a type, by their logical ones."""
+        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == resource_type
+        }
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """The client of CloudFormation."""
+        client: CloudFormationClient = self._client("cloudformation")
+        return client
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """The client of SQS."""
+        client: SQSClient = self._client("sqs")
+        return client
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """The client of DynamoDB."""
+        client: DynamoDBClient = self._client("dynamodb")
+        return client
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """The client of Lambda."""
+        client: LambdaClient = self._client("lambda")
+        return client
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """The client of CloudWatch."""
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
+
+    def _client(self, service: Any) -> Any:
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=_CONFIG)
+
+
+class QueueCounts(NamedTuple):
+    """Messages in a queue, as far as SQS knows: its counts are approximate."""
+
+    waiting: int
+    in_flight: int
+    delayed: int
+
+
+def queue_counts(stack: Stack, url: str) -> QueueCounts:
+    """Count the messages in a queue."""
+    attributes = stack.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return QueueCounts(
+        int(attributes["ApproximateNumberOfMessages"]),
+        int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+        int(attributes["ApproximateNumberOfMessagesDelayed"]),
+    )
+
+
+def local_session() -> boto3.Session:
+    """Return a session as the local AWS's root."""
+    return boto3.Session(
+        aws_access_key_id=state.ACCESS_KEY, aws_secret_access_key=state.SECRET_KEY, region_name=state.REGION
+    )

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backstop.backoff import Backoff, Shape
+from backstop.errors import Kind
+from backstop.verdict import Dead, Failure, Policy, Reason, Retry, decide
+from tests.backstop import EVERY_5_S, NOW
+
+TRANSIENT, PERMANENT, SYSTEM, UNKNOWN = Kind.TRANSIENT, Kind.PERMANENT, Kind.SYSTEM, Kind.UNKNOWN
+DEAD = Dead(Reason.PERMANENT)
+EXHAUSTED = Dead(Reason.EXHAUSTED)
+EXPONENTIAL = Policy()
+HALF = 0.5
+
+
+def failure(kind: Kind, attempt: int, age: timedelta = timedelta(0), retry_after: timedelta | None = None) -> Failure:
+    return Failure(kind, attempt, NOW - age, retry_after)
+
+
+def again(seconds: float, *, is_counted: bool = True) -> Retry:
+    return Retry(NOW + timedelta(seconds=seconds), is_counted)
+
+
+def s(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)
+
+
+TABLE: Mapping[str, tuple[Failure, Policy, Retry | Dead]] = {
+    "permanent, first attempt": (failure(PERMANENT, 1), EXPONENTIAL, DEAD),
+    "permanent, asks for time": (failure(PERMANENT, 1, retry_after=s(60)), EXPONENTIAL, DEAD),
+    "permanent, last attempt": (failure(PERMANENT, 6), EXPONENTIAL, DEAD),
+    "transient, attempt 1 of 6": (failure(TRANSIENT, 1), EXPONENTIAL, again(2.5)),
+    "transient, attempt 2 of 6": (failure(TRANSIENT, 2), EXPONENTIAL, again(5)),
+    "transient, attempt 5 of 6": (failure(TRANSIENT, 5), EXPONENTIAL, again(40)),
+    "transient, attempt 6 of 6": (failure(TRANSIENT, 6), EXPONENTIAL, EXHAUSTED),
+    "transient, attempt 7 of 6": (failure(TRANSIENT, 7), EXPONENTIAL, EXHAUSTED),
+    "transient, one attempt given": (failure(TRANSIENT, 1), Policy(max_attempts=1), EXHAUSTED),
+    "transient, fixed": (failure(TRANSIENT, 5), EVERY_5_S, again(5)),
+    "unknown, attempt 2 of 3": (failure(UNKNOWN, 2), EXPONENTIAL, again(5)),
+    "unknown, attempt 3 of 3": (failure(UNKNOWN, 3), EXPONENTIAL, EXHAUSTED),
+    "unknown, attempt 4 of 3": (failure(UNKNOWN, 4), EXPONENTIAL, EXHAUSTED),
+    "unknown, never more than the transient": (failure(UNKNOWN, 2), Policy(max_attempts=2), EXHAUSTED),
+    "just within 24 h": (failure(TRANSIENT, 2, timedelta(hours=24) - s(5)), EVERY_5_S, again(5)),
+    "just over 24 h": (failure(TRANSIENT, 2, timedelta(hours=24) - s(4.999999)), EVERY_5_S, EXHAUSTED),
+    "another limit of time": (
+        failure(TRANSIENT, 2, timedelta(hours=1)),
+        Policy(max_age=timedelta(hours=1)),
+        EXHAUSTED,
+    ),
+    "asks for longer than the backoff": (failure(TRANSIENT, 1, retry_after=s(60)), EVERY_5_S, again(60)),
+    "asks for less than the backoff": (failure(TRANSIENT, 1, retry_after=s(1)), EVERY_5_S, again(5)),
+    "asks for nothing": (failure(TRANSIENT, 1, retry_after=s(0)), EVERY_5_S, again(5)),
+    "asks for the past": (failure(TRANSIENT, 1, retry_after=s(-60)), EVERY_5_S, again(5)),
+    "asks for longer than SQS delays": (failure(TRANSIENT, 1, retry_after=s(7200)), EVERY_5_S, again(7200)),
+    "asks for longer than there is": (failure(TRANSIENT, 1, retry_after=timedelta(days=2)), EVERY_5_S, EXHAUSTED),
+    "asks for for ever": (failure(TRANSIENT, 1, retry_after=timedelta.max), EVERY_5_S, EXHAUSTED),
+    "system, first": (failure(SYSTEM, 1), EXPONENTIAL, again(5, is_counted=False)),
+    "system, attempts used up": (failure(SYSTEM, 1000), EXPONENTIAL, again(5, is_counted=False)),
+    "system, ten days": (failure(SYSTEM, 1, timedelta(days=10)), EXPONENTIAL, again(900, is_counted=False)),
+    "system, asks for longer": (failure(SYSTEM, 1, retry_after=s(60)), EXPONENTIAL, again(60, is_counted=False)),
+    "system, asks for nothing": (failure(SYSTEM, 1, retry_after=s(0)), EXPONENTIAL, again(5, is_counted=False)),
+    "system, asks for less than it has to wait": (
+        failure(SYSTEM, 1, timedelta(hours=1), retry_after=s(1)),
+        EXPONENTIAL,
+        again(900, is_counted=False),
+    ),
+    "system, asks for the past": (failure(SYSTEM, 1, retry_after=s(-60)), EXPONENTIAL, again(5, is_counted=False)),
+}
+
+
+@pytest.mark.parametrize(("failure", "policy", "verdict"), TABLE.values(), ids=TABLE)
+def test_a_failure_is_judged(failure: Failure, policy: Policy, verdict: Retry | Dead) -> None:
+    assert decide(failure, policy, NOW, HALF) == verdict
+
+
+failures = st.builds(
+    Failure,
+    kind=st.sampled_from(Kind),
+    attempt=st.integers(1, 1001),
+    first_failed_at=st.timedeltas(timedelta(0), timedelta(days=365)).map(lambda age: NOW - age),
+    retry_after=st.none() | st.timedeltas(),
+)
+policies = st.builds(
+    Policy,
+    backoff=st.builds(
+        Backoff,
+        base=st.timedeltas(timedelta(seconds=1), timedelta(seconds=900)),
+        limit=st.timedeltas(timedelta(seconds=1), timedelta(seconds=900)),
+        shape=st.sampled_from(Shape),
+    ),
+    max_attempts=st.integers(1, 100),
+    max_age=st.timedeltas(timedelta(hours=1), timedelta(hours=168)),
+)
+dices = st.floats(0, 1, exclude_max=True)
+
+
+@settings(deadline=None)
+@given(failure=failures, policy=policies, dice=dices)
+def test_a_message_is_tried_within_its_limits_and_never_in_the_past(
+    failure: Failure, policy: Policy, dice: float
+) -> None:
+    verdict = decide(failure, policy, NOW, dice)
+    if isinstance(verdict, Retry):
+        assert verdict.at >= NOW
+        assert not verdict.is_counted or verdict.at <= failure.first_failed_at + policy.max_age
+        assert not verdict.is_counted or failure.attempt < policy.max_attempts
+
+
+@settings(deadline=None)
+@given(failure=failures.filter(lambda failure: failure.kind is SYSTEM), policy=policies, dice=dices)
+def test_a_message_never_dies_of_a_fault_that_is_ours(failure: Failure, policy: Policy, dice: float) -> None:
+    verdict = decide(failure, policy, NOW, dice)
+    assert isinstance(verdict, Retry)
+    assert not verdict.is_counted
