@@ -2,7 +2,9 @@
 
 import os
 from collections import Counter
+from collections.abc import Collection, Mapping
 from functools import cache
+from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -26,9 +28,9 @@ class StockContended(TransientError):
     """Another order took from the same stock at the same moment."""
 
 
-def handle(order: dict, message: Message) -> None:
+def handle(order: Mapping[str, Any], message: Message) -> None:
     """Price the order from the catalogue, then store it and take its items from stock in one transaction."""
-    quantities = Counter()
+    quantities: Counter[str] = Counter()
     for item in order["items"]:
         quantities[item["sku"]] += item["quantity"]
     prices = read_prices(quantities.keys(), order["currency"])
@@ -36,7 +38,7 @@ def handle(order: dict, message: Message) -> None:
     place(order, quantities, total, message.token)
 
 
-def read_prices(skus, currency: str) -> dict[str, int]:
+def read_prices(skus: Collection[str], currency: str) -> dict[str, int]:
     """Return the price of each product in the currency's smallest unit: money is a whole number, never a float."""
     table = os.environ["CATALOG_TABLE"]
     keys = [{"sku": {"S": sku}} for sku in skus]
@@ -53,7 +55,7 @@ def read_prices(skus, currency: str) -> dict[str, int]:
 
 
 @retry(on=StockContended)
-def place(order: dict, quantities: Counter, total: int, token: str) -> None:
+def place(order: Mapping[str, Any], quantities: Mapping[str, int], total: int, token: str) -> None:
     """Store the order and take its items from stock: all of it or nothing, and only if it is not stored yet.
 
     That condition makes the effect happen once even where a worker died in the middle and the order is run again.
@@ -84,7 +86,7 @@ def place(order: dict, quantities: Counter, total: int, token: str) -> None:
         raise
 
 
-def take(sku: str, quantity: int) -> dict:
+def take(sku: str, quantity: int) -> dict[str, Any]:
     """Return the update that takes `quantity` from a product's stock, which never falls below nothing."""
     return {
         "TableName": os.environ["CATALOG_TABLE"],
@@ -96,6 +98,6 @@ def take(sku: str, quantity: int) -> dict:
 
 
 @cache
-def dynamodb():
+def dynamodb() -> Any:
     """Return the DynamoDB client, made at first use."""
     return boto3.client("dynamodb")

@@ -9,10 +9,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
@@ -129,7 +129,8 @@ def _wait_until_ready(process: subprocess.Popen[bytes], local_aws: LocalAws, log
 
 def _answers(local_aws: LocalAws) -> bool:
     try:
-        with urllib.request.urlopen(f"{local_aws.endpoint_url}/_ministack/health", timeout=2) as answer:  # noqa: S310
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+        with closing(HTTPConnection("127.0.0.1", local_aws.port, timeout=2)) as connection:
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
         return False

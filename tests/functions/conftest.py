@@ -1,0 +1,23 @@
+"""A lane for each test: queues, tables, a clock, and the function as it is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import ProcessLane, ScriptedHandler, process_lane
+
+
+@pytest.fixture
+def lane() -> Iterator[ProcessLane]:
+    """The function with a handler that does as the test says."""
+    with process_lane(ScriptedHandler()) as lane:
+        yield lane
+
+
+@pytest.fixture
+def shop() -> Iterator[ProcessLane]:
+    """The function with the sample's own handler."""
+    with process_lane() as lane:
+        yield lane

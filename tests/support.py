@@ -1,0 +1,277 @@
+"""The process lane on fakes: the real app.py between in-memory queues, real boto3 calls to moto's tables, one clock."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import itertools
+import json
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+from unittest.mock import patch
+
+import boto3
+import stamina
+import time_machine
+from moto import mock_aws
+
+from backstop import Message
+from backstop.aws import clients
+from tests.fakes.clock import VirtualClock
+from tests.fakes.faults import Faults
+from tests.fakes.queue import FakeQueue, QueuedMessage
+from tests.fakes.source import Delivery, Handler, LambdaSqsSource, WorkerDied, run_until_quiet
+from tests.fakes.sqs import FakeSqs
+
+PROCESS: Final = Path(__file__).parents[1] / "functions" / "process"
+FUNCTION_TIMEOUT: Final = timedelta(seconds=30)
+VISIBILITY_TIMEOUT: Final = 6 * FUNCTION_TIMEOUT
+MAX_RECEIVE_COUNT: Final = 10
+
+Event = dict[str, Any]
+Act = BaseException | Callable[[Event, Message], object] | None
+"""What the handler does with an event: nothing but finish, raise, or run something first."""
+
+
+class ScriptedHandler:
+    """The team's handler, told what to do with each event; one that it is told nothing of is simply done."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        """The ids of events in the order in which they were run."""
+        self.finished: Counter[str] = Counter()
+        """How often each event was run to its end: its effects."""
+        self.messages: list[Message] = []
+        self._acts: dict[str, list[Act]] = {}
+
+    def will(self, event_id: str, *acts: Act) -> None:
+        """Say what each run of an event does; the last act stands for all later runs."""
+        self._acts[event_id] = list(acts)
+
+    def handle(self, event: Event, message: Message) -> None:
+        """Do as told."""
+        event_id = event["id"]
+        self.runs.append(event_id)
+        self.messages.append(message)
+        acts = self._acts.get(event_id, [None])
+        act = acts.pop(0) if len(acts) > 1 else acts[0]
+        if isinstance(act, BaseException):
+            raise act
+        if act is not None:
+            act(event, message)
+        self.finished[event_id] += 1
+
+
+@dataclass
+class ProcessLane:
+    """EventsQueue, RetryQueue, DeadLetterQueue and the function between them."""
+
+    clock: VirtualClock
+    sqs: FakeSqs
+    faults: Faults
+    script: ScriptedHandler | None
+    stdout: io.StringIO = field(default_factory=io.StringIO)
+    tables: Any = None
+    """A DynamoDB client that no fault touches."""
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _worker: Handler | None = None
+
+    @property
+    def handler(self) -> ScriptedHandler:
+        """The script that stands in for the team's handler."""
+        assert self.script is not None, "this lane runs the sample's own handler"
+        return self.script
+
+    @cached_property
+    def events(self) -> FakeQueue:
+        """EventsQueue."""
+        return self.sqs.queue("shop-events")
+
+    @cached_property
+    def retries(self) -> FakeQueue:
+        """RetryQueue."""
+        return self.sqs.queue("shop-retry")
+
+    @cached_property
+    def dead_letters(self) -> FakeQueue:
+        """DeadLetterQueue."""
+        return self.sqs.queue("shop-dead")
+
+    @cached_property
+    def events_source(self) -> LambdaSqsSource:
+        """What takes batches from EventsQueue."""
+        return LambdaSqsSource(self.events, self.invoke, self.clock, timeout=FUNCTION_TIMEOUT)
+
+    @cached_property
+    def retries_source(self) -> LambdaSqsSource:
+        """What takes batches from RetryQueue."""
+        return LambdaSqsSource(self.retries, self.invoke, self.clock, timeout=FUNCTION_TIMEOUT)
+
+    def order(self, event_id: str = "", **fields: Any) -> Event:
+        """Return an order as the sample's schema has it, with an id of its own."""
+        return {
+            "id": event_id or f"order-{next(self._numbers)}",
+            "customer": "c-1",
+            "currency": "EUR",
+            "placed_at": "2026-01-05T09:00:00Z",
+            "items": [{"sku": "tea", "quantity": 1}],
+        } | fields
+
+    def send(self, *events: Event | str, **more: Any) -> list[str]:
+        """Send events (or bodies as they are) to EventsQueue and return the messages' ids."""
+        bodies = [event if isinstance(event, str) else json.dumps(event) for event in events]
+        sends = [self.sqs.send_message(QueueUrl=self.events.url, MessageBody=body, **more) for body in bodies]
+        return [str(sent["MessageId"]) for sent in sends]
+
+    def deliver(self) -> Delivery:
+        """Let the function take one batch from EventsQueue."""
+        [delivery] = self.events_source.poll()
+        return delivery
+
+    def deliver_retries(self) -> Delivery:
+        """Wait until a retry is due and let the function take that batch from RetryQueue."""
+        due = self.retries.next_due()
+        assert due is not None, "there is nothing to retry"
+        self.clock.advance_to(due)
+        [delivery] = self.retries_source.poll()
+        return delivery
+
+    def run_until_quiet(self) -> None:
+        """Let time pass until every message is done or dead."""
+        run_until_quiet([self.events_source, self.retries_source], self.clock)
+
+    def invoke(self, event: Any, context: Any) -> object:
+        """Invoke the function; a worker that died is replaced by a new one."""
+        self._worker = self._worker or self.new_worker()
+        try:
+            with redirect_stdout(self.stdout):
+                return self._worker(event, context)
+        except WorkerDied:
+            self._worker = None
+            raise
+
+    def new_worker(self) -> Handler:
+        """Start an execution environment: app.py is imported anew."""
+        for name in ("app", "handler"):
+            sys.modules.pop(name, None)
+        if self.script is not None:
+            stand_in = ModuleType("handler")
+            vars(stand_in).update(handle=self.script.handle)
+            sys.modules["handler"] = stand_in
+        spec = importlib.util.spec_from_file_location("app", PROCESS / "app.py")
+        assert spec is not None
+        assert spec.loader is not None
+        app = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(app)
+        handler: Handler = app.lambda_handler
+        return handler
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return what the function has printed: one JSON object a line."""
+        return [json.loads(line) for line in self.stdout.getvalue().splitlines()]
+
+    def reports(self) -> list[dict[str, Any]]:
+        """Return the pipeline events among the lines."""
+        return [line for line in self.lines() if "pipeline_event" in line]
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the metrics among the lines."""
+        return [line for line in self.lines() if "_aws" in line]
+
+    def trails(self, queue: FakeQueue) -> list[dict[str, Any]]:
+        """Return the histories of the messages in a queue."""
+        return [trail_of(message) for message in queue.messages]
+
+
+def trail_of(message: QueuedMessage) -> dict[str, Any]:
+    """Return a message's history as it travels: the attribute `backstop`."""
+    trail: dict[str, Any] = json.loads(message.attributes["backstop"]["StringValue"])
+    return trail
+
+
+@contextmanager
+def process_lane(script: ScriptedHandler | None = None, **environment: str) -> Iterator[ProcessLane]:
+    """Set a lane up. Without a script it runs the sample's own handler, on tables `catalog` and `orders`."""
+    clock, faults = VirtualClock(), Faults()
+    lane = ProcessLane(clock, _queues(clock, faults), faults, script)
+    with ExitStack() as stack:
+        clock.follow(stack.enter_context(time_machine.travel(clock.now(), tick=False)).move_to)
+        stack.enter_context(mock_aws())
+        stack.enter_context(patch.dict(os.environ, _environment(lane) | environment))
+        stack.enter_context(patch.dict(sys.modules))
+        stack.enter_context(patch.object(sys, "path", [str(PROCESS), *sys.path]))
+        stack.callback(_reset_logger)
+        stack.callback(stamina.set_testing, False)
+        stamina.set_testing(True, attempts=3, cap=True)
+        lane.tables = _tables()
+        dynamodb = boto3.client("dynamodb")
+        faults.install(dynamodb)
+        made: Mapping[str, Any] = {"sqs": lane.sqs, "dynamodb": dynamodb}
+        stack.enter_context(patch.object(clients, "client", made.__getitem__))
+        yield lane
+
+
+def _queues(clock: VirtualClock, faults: Faults) -> FakeSqs:
+    sqs = FakeSqs(clock, faults)
+    sqs.create_queue(QueueName="shop-dead", Attributes={"MessageRetentionPeriod": "1209600"})
+    redrive = {"deadLetterTargetArn": sqs.queue("shop-dead").arn, "maxReceiveCount": MAX_RECEIVE_COUNT}
+    attributes = {
+        "MessageRetentionPeriod": "1209600",
+        "VisibilityTimeout": str(int(VISIBILITY_TIMEOUT.total_seconds())),
+        "RedrivePolicy": json.dumps(redrive),
+    }
+    for name in ("shop-events", "shop-retry"):
+        sqs.create_queue(QueueName=name, Attributes=attributes)
+    return sqs
+
+
+def _environment(lane: ProcessLane) -> dict[str, str]:
+    return {
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "shop-process",
+        "LAMBDA_TASK_ROOT": str(PROCESS),
+        "STAGE": "test",
+        "RELEASE": "r1",
+        "ALLOW_DRILL": "false",
+        "SOURCE_QUEUE_URLS": f"{lane.events.url},{lane.retries.url}",
+        "RETRY_QUEUE_URL": lane.retries.url,
+        "DEAD_LETTER_QUEUE_URL": lane.dead_letters.url,
+        "IDEMPOTENCY_TABLE": "idempotency",
+        "IDEMPOTENCY_DAYS": "35",
+        "MAX_ATTEMPTS": "6",
+        "MAX_RETRY_HOURS": "24",
+        "RETRY_SHAPE": "exponential",
+        "RETRY_BASE_SECONDS": "5",
+        "RETRY_LIMIT_SECONDS": "900",
+        "CATALOG_TABLE": "catalog",
+        "ORDERS_TABLE": "orders",
+    }
+
+
+def _tables() -> Any:
+    client = boto3.client("dynamodb")
+    for table, key in (("idempotency", "id"), ("catalog", "sku"), ("orders", "id")):
+        client.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    return client
+
+
+def _reset_logger() -> None:
+    """Let the next lane's logger write to its own standard output: Powertools keeps one logger a service."""
+    logger = logging.getLogger("backstop")
+    logger.handlers.clear()
+    vars(logger).pop("init", None)
