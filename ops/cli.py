@@ -74,7 +74,7 @@ def show_status(stack: StackName = "backstop", local: IsLocal = False, as_json: 
 def main() -> NoReturn:
     """Run the command; whoever calls sees a sentence, never a traceback."""
     try:
-        app()
+        app()  # exits by itself
     except CallFailed as error:
         _fail(str(error))
     except (ClientError, BotoCoreError) as error:

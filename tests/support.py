@@ -8,20 +8,20 @@ import itertools
 import json
 import logging
 import os
+import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 from unittest.mock import patch
 
 import boto3
-import stamina
 import time_machine
 from moto import mock_aws
 
@@ -202,6 +202,8 @@ def trail_of(message: QueuedMessage) -> dict[str, Any]:
 @contextmanager
 def process_lane(script: ScriptedHandler | None = None, **environment: str) -> Iterator[ProcessLane]:
     """Set a lane up. Without a script it runs the sample's own handler, on tables `catalog` and `orders`."""
+    import stamina  # as the product: only where it is needed
+
     clock, faults = VirtualClock(), Faults()
     lane = ProcessLane(clock, _queues(clock, faults), faults, script)
     with ExitStack() as stack:
@@ -210,13 +212,13 @@ def process_lane(script: ScriptedHandler | None = None, **environment: str) -> I
         stack.enter_context(patch.dict(os.environ, _environment(lane) | environment))
         stack.enter_context(patch.dict(sys.modules))
         stack.enter_context(patch.object(sys, "path", [str(PROCESS), *sys.path]))
-        stack.callback(_reset_logger)
-        stack.callback(stamina.set_testing, False)
-        stamina.set_testing(True, attempts=3, cap=True)
+        stack.callback(_forget_logger)
+        stack.callback(random.setstate, random.getstate())
+        random.seed(0)
+        stack.enter_context(stamina.set_testing(True, attempts=3, cap=True))  # tries again without a wait
         lane.tables = _tables()
-        dynamodb = boto3.client("dynamodb")
-        faults.install(dynamodb)
-        made: Mapping[str, Any] = {"sqs": lane.sqs, "dynamodb": dynamodb}
+        stack.enter_context(faults.installed(_dynamodb()))
+        made: Mapping[str, Any] = {"sqs": lane.sqs, "dynamodb": _dynamodb()}
         stack.enter_context(patch.object(clients, "client", made.__getitem__))
         yield lane
 
@@ -258,8 +260,19 @@ def _environment(lane: ProcessLane) -> dict[str, str]:
     }
 
 
+@cache
+def _dynamodb() -> Any:
+    """Return the function's client, made once: making one costs more than most tests, and moto serves it anew."""
+    return boto3.client("dynamodb", region_name="eu-west-1")
+
+
+@cache
+def _untouched_dynamodb() -> Any:
+    return boto3.client("dynamodb", region_name="eu-west-1")
+
+
 def _tables() -> Any:
-    client = boto3.client("dynamodb")
+    client = _untouched_dynamodb()
     for table, key in (("idempotency", "id"), ("catalog", "sku"), ("orders", "id")):
         client.create_table(
             TableName=table,
@@ -270,8 +283,6 @@ def _tables() -> Any:
     return client
 
 
-def _reset_logger() -> None:
-    """Let the next lane's logger write to its own standard output: Powertools keeps one logger a service."""
-    logger = logging.getLogger("backstop")
-    logger.handlers.clear()
-    vars(logger).pop("init", None)
+def _forget_logger() -> None:
+    """Let the next lane's logger write to its own standard output: one logger a service is kept otherwise."""
+    logging.Logger.manager.loggerDict.pop("backstop", None)

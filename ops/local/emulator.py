@@ -58,6 +58,8 @@ def start(port: int | None = None) -> LocalAws:
     except BaseException:
         stop(local_aws)
         raise
+    finally:
+        process.returncode = 0  # it may outlive this command: `stop` ends it, by its pid
     return local_aws
 
 

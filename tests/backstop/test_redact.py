@@ -117,9 +117,7 @@ def test_what_a_terminal_obeys_is_blanked(text: str, redacted: str) -> None:
 @settings(deadline=None)
 @given(st.text(st.characters(codec=None) | st.sampled_from("\x00\x1b\x7f\x9b\ud800\udfff=:@'\""), max_size=200))
 def test_any_text_can_be_redacted(text: str) -> None:
-    redacted = redact(text)
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", redacted)
-    assert redacted.encode()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", redact(text))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from types import SimpleNamespace
@@ -76,8 +77,9 @@ class Faults:
                     return fault
         return None
 
-    def install(self, client: Any) -> None:
-        """Let the calls of a boto3 client fail by these rules, inside botocore, below its retries."""
+    @contextmanager
+    def installed(self, client: Any) -> Iterator[None]:
+        """Let the calls of a boto3 client fail by these rules, inside botocore, above its retries."""
         service = client.meta.service_model.service_name
 
         def before(model: Any, params: Request, context: dict[str, Any], **_: object) -> Any:
@@ -93,8 +95,14 @@ class Faults:
             if context.get("fault") is Fault.ANSWER_LOST:
                 raise error_of(Fault.ANSWER_LOST, service, model.name)
 
-        client.meta.events.register(f"before-call.{service}", before)
-        client.meta.events.register(f"after-call.{service}", after)
+        events = client.meta.events
+        events.register(f"before-call.{service}", before)
+        events.register(f"after-call.{service}", after)
+        try:
+            yield
+        finally:
+            events.unregister(f"before-call.{service}", before)
+            events.unregister(f"after-call.{service}", after)
 
 
 def error_of(fault: Fault, service: str, operation: str) -> Exception:

@@ -71,11 +71,11 @@ class TestCallsThatFail:
                 BillingMode="PAY_PER_REQUEST",
             )
             faults = Faults()
-            faults.install(client)
             faults.fail("PutItem", None, fault)
-            client.put_item(TableName="things", Item={"id": {"S": "1"}})
-            with pytest.raises(error):
-                client.put_item(TableName="things", Item={"id": {"S": "2"}})
+            with faults.installed(client):
+                client.put_item(TableName="things", Item={"id": {"S": "1"}})
+                with pytest.raises(error):
+                    client.put_item(TableName="things", Item={"id": {"S": "2"}})
             assert client.scan(TableName="things")["Count"] == 1 + is_put
             assert faults.calls["PutItem"] == 2
 

@@ -11,13 +11,13 @@ from tests.support import ProcessLane, ScriptedHandler, process_lane
 
 @pytest.fixture
 def lane() -> Iterator[ProcessLane]:
-    """The function with a handler that does as the test says."""
+    """Give the function a handler that does as the test says."""
     with process_lane(ScriptedHandler()) as lane:
         yield lane
 
 
 @pytest.fixture
 def shop() -> Iterator[ProcessLane]:
-    """The function with the sample's own handler."""
+    """Give the function the sample's own handler."""
     with process_lane() as lane:
         yield lane

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from backstop.aws.logs import PipelineLog
+from backstop.report import Report
+from tests.backstop import MARKER, message, string
+
+FAILED = Report(
+    pipeline_event="failed",
+    verdict="Retry",
+    event_id="order-1",
+    key="",
+    attempt=1,
+    max_attempts=6,
+    queue="events",
+    source_queue="events",
+    kind="transient",
+    error="line one\nline two",
+)
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> PipelineLog:
+    """Return a log of its own: Powertools keeps one logger a service, bound to the standard output of its first use."""
+    assert capsys  # replaces the standard output, so it goes first
+    monkeypatch.setattr(logging.Logger.manager, "loggerDict", {})
+    return PipelineLog(function="shop-process", stage="prod", release="1.2.3")
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_pipeline_event_is_one_line_with_its_circumstances(
+    log: PipelineLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.begin("request-1")
+    log.write(FAILED)
+    (line,) = written(capsys)
+    assert FAILED.fields().items() <= line.items()
+    assert line["message"] == "failed: Retry"
+    assert (line["function"], line["stage"], line["release"]) == ("shop-process", "prod", "1.2.3")
+    assert line["request_id"] == "request-1"
+    assert line.keys().isdisjoint({"next_at", "redrive_id", "key"})
+
+
+@pytest.mark.parametrize(("verdict", "level"), [("Done", "INFO"), ("Retry", "WARNING"), ("Dead", "ERROR")])
+def test_its_level_is_that_of_the_verdict(
+    log: PipelineLog, capsys: pytest.CaptureFixture[str], verdict: str, level: str
+) -> None:
+    log.write(Report("failed", verdict, "a", "", 1, 6, "events", ""))
+    assert written(capsys)[0]["level"] == level
+
+
+def test_each_line_names_its_own_invocation(log: PipelineLog, capsys: pytest.CaptureFixture[str]) -> None:
+    for request_id in ("request-1", "request-2"):
+        log.begin(request_id)
+        log.write(FAILED)
+    assert [line["request_id"] for line in written(capsys)] == ["request-1", "request-2"]
+
+
+def test_one_event_leaves_nothing_in_the_next_ones_line(
+    log: PipelineLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.write(FAILED)
+    log.write(Report("recovered", "Done", "order-2", "", 2, 6, "events", ""))
+    assert written(capsys)[1].keys().isdisjoint({"error", "kind", "source_queue"})
+
+
+def test_a_message_that_stays_is_told_without_its_payload(
+    log: PipelineLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.begin("request-1")
+    log.left_to_sqs(message("a", body=MARKER, attributes={"shop": string(MARKER)}), "no room")
+    (line,) = written(capsys)
+    told = {"level": "ERROR", "message_id": "m-a", "queue": "events", "why": "no room", "request_id": "request-1"}
+    assert told.items() <= line.items()
+    assert MARKER not in json.dumps(line)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from backstop.aws.metrics import publish
+from backstop.report import Report
+
+
+def report(verdict: str, error_type: str = "", *, pipeline_event: str = "failed") -> Report:
+    return Report(pipeline_event, verdict, "order-1", "customer-1", 1, 6, "events", "", error_type=error_type, group="g")
+
+
+RECOVERED = report("Done", "TimeoutError", pipeline_event="recovered")
+SOME = [
+    report("Retry", "TimeoutError"),
+    report("Retry", "TimeoutError"),
+    report("Dead", "TimeoutError"),
+    report("Dead", "KeyError"),
+    RECOVERED,
+]
+
+
+def published(capsys: pytest.CaptureFixture[str], reports: Sequence[Report]) -> list[dict[str, Any]]:
+    publish(reports, "shop-process")
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def dimensions(line: dict[str, Any]) -> dict[str, str]:
+    """Return the dimensions of a line's metrics, as CloudWatch reads them."""
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    (names,) = directive["Dimensions"]
+    return {name: line[name] for name in names}
+
+
+def values(lines: Sequence[dict[str, Any]], metric: str) -> list[tuple[dict[str, str], float]]:
+    return [(dimensions(line), sum(line[metric])) for line in lines if metric in line]
+
+
+def test_failures_are_counted_by_type(capsys: pytest.CaptureFixture[str]) -> None:
+    assert values(published(capsys, SOME), "ErrorCount") == [
+        ({"ErrorType": "TimeoutError"}, 3),
+        ({"ErrorType": "KeyError"}, 1),
+    ]
+
+
+def test_messages_are_counted_by_verdict_and_function(capsys: pytest.CaptureFixture[str]) -> None:
+    assert values(published(capsys, SOME), "VerdictCount") == [
+        ({"Verdict": "Retry", "Function": "shop-process"}, 2),
+        ({"Verdict": "Dead", "Function": "shop-process"}, 2),
+        ({"Verdict": "Recovered", "Function": "shop-process"}, 1),
+    ]
+
+
+def test_they_are_counts_in_our_namespace(capsys: pytest.CaptureFixture[str]) -> None:
+    for line in published(capsys, SOME):
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "DataPipeline/Errors"
+        assert [metric["Unit"] for metric in directive["Metrics"]] == ["Count"]
+
+
+def test_a_recovery_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert values(published(capsys, [RECOVERED]), "ErrorCount") == []
+
+
+def test_nothing_reported_is_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert published(capsys, []) == []
+
+
+@pytest.mark.parametrize("name", ["POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_FUNCTION_NAME"])
+def test_no_setting_of_powertools_adds_a_dimension(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A dimension more is another metric: dashboards and alarms would see none of it."""
+    monkeypatch.setenv(name, "shop")
+    lines = published(capsys, SOME)
+    assert {tuple(dimensions(line)) for line in lines} == {("ErrorType",), ("Verdict", "Function")}
+
+
+def test_neither_events_nor_groups_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.dumps(published(capsys, SOME))
+    assert "order-1" not in told
+    assert "customer-1" not in told

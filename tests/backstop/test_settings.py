@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+
+import pytest
+
+from backstop.backoff import Backoff, Shape
+from backstop.errors import SystemFault
+from backstop.settings import ProcessSettings
+from backstop.verdict import Policy
+
+ENVIRONMENT = {
+    "SOURCE_QUEUE_URLS": "https://sqs.example/1/shop-events,https://sqs.example/1/shop-retry",
+    "RETRY_QUEUE_URL": "https://sqs.example/1/shop-retry",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.example/1/shop-dead",
+    "IDEMPOTENCY_TABLE": "shop-idempotency",
+    "IDEMPOTENCY_DAYS": "35",
+    "RETRY_BASE_SECONDS": "5",
+    "RETRY_LIMIT_SECONDS": "900",
+    "RETRY_SHAPE": "fixed",
+    "MAX_ATTEMPTS": "6",
+    "MAX_RETRY_HOURS": "24",
+    "STAGE": "prod",
+    "RELEASE": "1.2.3",
+    "AWS_LAMBDA_FUNCTION_NAME": "shop-process",
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "ALLOW_DRILL": "false",
+}
+
+
+def test_all_of_it_is_read() -> None:
+    assert ProcessSettings.from_environment(ENVIRONMENT) == ProcessSettings(
+        source_queue_urls={
+            "shop-events": "https://sqs.example/1/shop-events",
+            "shop-retry": "https://sqs.example/1/shop-retry",
+        },
+        retry_queue_url="https://sqs.example/1/shop-retry",
+        dead_letter_queue_url="https://sqs.example/1/shop-dead",
+        idempotency_table="shop-idempotency",
+        idempotency_expiry=timedelta(days=35),
+        policy=Policy(
+            backoff=Backoff(timedelta(seconds=5), timedelta(seconds=900), Shape.FIXED),
+            max_attempts=6,
+            max_unknown=3,
+            max_age=timedelta(hours=24),
+        ),
+        stage="prod",
+        release="1.2.3",
+        function="shop-process",
+        own_root="/var/task",
+        allows_drills=False,
+    )
+
+
+def test_it_is_read_from_the_processs_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    assert ProcessSettings.from_environment() == ProcessSettings.from_environment(ENVIRONMENT)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+@pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
+def test_what_is_missing_is_named(name: str, value: str | None) -> None:
+    environment = {key: there for key, there in ENVIRONMENT.items() if key != name}
+    if value is not None:
+        environment[name] = value
+    with pytest.raises(SystemFault, match=rf"\b{name} is missing\b.*template\.yaml"):
+        ProcessSettings.from_environment(environment)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IDEMPOTENCY_DAYS", "a month"),
+        ("RETRY_BASE_SECONDS", "5 s"),
+        ("RETRY_LIMIT_SECONDS", "15m"),
+        ("RETRY_SHAPE", "linear"),
+        ("MAX_ATTEMPTS", "1.5"),
+        ("MAX_RETRY_HOURS", "one"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_value(name: str, value: str) -> None:
+    with pytest.raises(SystemFault, match=rf"\b{name} is '{value}'.*template\.yaml"):
+        ProcessSettings.from_environment(ENVIRONMENT | {name: value})
+
+
+@pytest.mark.parametrize(("value", "allowed"), [("true", True), ("false", False), ("True", False), ("1", False)])
+def test_drills_are_allowed_by_one_word_only(value: str, allowed: bool) -> None:
+    assert ProcessSettings.from_environment(ENVIRONMENT | {"ALLOW_DRILL": value}).allows_drills is allowed
+
+
+def test_settings_do_not_change() -> None:
+    read = ProcessSettings.from_environment(ENVIRONMENT)
+    with pytest.raises(AttributeError):
+        read.stage = "dev"  # type: ignore[misc]
+    assert asdict(read)["stage"] == "prod"
