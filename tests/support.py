@@ -30,7 +30,15 @@ from backstop.aws import clients
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults
 from tests.fakes.queue import FakeQueue, QueuedMessage
-from tests.fakes.source import Delivery, Handler, LambdaSqsSource, WorkerDied, run_until_quiet
+from tests.fakes.source import (
+    A_MOMENT,
+    Delivery,
+    Handler,
+    LambdaSqsSource,
+    WorkerDied,
+    deliveries_until_quiet,
+    run_until_quiet,
+)
 from tests.fakes.sqs import FakeSqs
 
 PROCESS: Final = Path(__file__).parents[1] / "functions" / "process"
@@ -58,6 +66,11 @@ class ScriptedHandler:
         """Say what each run of an event does; the last act stands for all later runs."""
         self._acts[event_id] = list(acts)
 
+    def forget(self) -> None:
+        """Forget what was told and what was done."""
+        for remembered in (self.runs, self.messages, self.finished, self._acts):
+            remembered.clear()
+
     def handle(self, event: Event, message: Message) -> None:
         """Do as told."""
         event_id = event["id"]
@@ -80,7 +93,10 @@ class ProcessLane:
     sqs: FakeSqs
     faults: Faults
     script: ScriptedHandler | None
-    stdout: io.StringIO = field(default_factory=io.StringIO)
+    stdout: io.TextIOWrapper = field(
+        default_factory=lambda: io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
+    )
+    """Takes UTF-8 only, as a function's own does."""
     tables: Any = None
     """A DynamoDB client that no fault touches."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -142,7 +158,7 @@ class ProcessLane:
         """Wait until a retry is due and let the function take that batch from RetryQueue."""
         due = self.retries.next_due()
         assert due is not None, "there is nothing to retry"
-        self.clock.advance_to(due)
+        self.clock.advance_to(due + A_MOMENT)
         [delivery] = self.retries_source.poll()
         return delivery
 
@@ -150,20 +166,47 @@ class ProcessLane:
         """Let time pass until every message is done or dead."""
         run_until_quiet([self.events_source, self.retries_source], self.clock)
 
+    def deliveries_until_quiet(self) -> Iterator[Delivery]:
+        """Do as `run_until_quiet`, and hand out each delivery when it has happened."""
+        return deliveries_until_quiet([self.events_source, self.retries_source], self.clock)
+
+    def bodies(self) -> set[str]:
+        """Return the bodies of all messages that are in one of the queues."""
+        queues = (self.events, self.retries, self.dead_letters)
+        return {message.body for queue in queues for message in queue.messages}
+
+    def forget(self) -> None:
+        """Empty queues, script, faults and what was printed. What is done stays known, and the worker stays warm."""
+        for queue in self.sqs.queues.values():
+            queue.messages.clear()
+            queue.deleted.clear()
+        self.faults.clear()
+        self.faults.calls.clear()
+        self.sqs.calls.clear()
+        self.sqs.refuses = lambda operation, entry: False
+        self.stdout.buffer.truncate(0)
+        self.stdout.buffer.seek(0)
+        self.handler.forget()
+
     def invoke(self, event: Any, context: Any) -> object:
         """Invoke the function; a worker that died is replaced by a new one."""
-        self._worker = self._worker or self.new_worker()
+        worker = self.start()
         try:
             with redirect_stdout(self.stdout):
-                return self._worker(event, context)
+                return worker(event, context)
         except WorkerDied:
             self._worker = None
             raise
 
+    def start(self) -> Handler:
+        """Return the worker that takes the next batch."""
+        if self._worker is None:
+            self._worker = self.new_worker()
+        return self._worker
+
     def new_worker(self) -> Handler:
         """Start an execution environment: app.py is imported anew."""
-        for name in ("app", "handler"):
-            sys.modules.pop(name, None)
+        _forget_modules()
         if self.script is not None:
             stand_in = ModuleType("handler")
             vars(stand_in).update(handle=self.script.handle)
@@ -176,9 +219,15 @@ class ProcessLane:
         handler: Handler = app.lambda_handler
         return handler
 
+    def printed(self) -> str:
+        """Return what the function has printed."""
+        written = self.stdout.buffer
+        assert isinstance(written, io.BytesIO)
+        return written.getvalue().decode()
+
     def lines(self) -> list[dict[str, Any]]:
-        """Return what the function has printed: one JSON object a line."""
-        return [json.loads(line) for line in self.stdout.getvalue().splitlines()]
+        """Return the lines that the function has printed: one JSON object each."""
+        return [json.loads(line) for line in self.printed().splitlines()]
 
     def reports(self) -> list[dict[str, Any]]:
         """Return the pipeline events among the lines."""
@@ -210,7 +259,7 @@ def process_lane(script: ScriptedHandler | None = None, **environment: str) -> I
         clock.follow(stack.enter_context(time_machine.travel(clock.now(), tick=False)).move_to)
         stack.enter_context(mock_aws())
         stack.enter_context(patch.dict(os.environ, _environment(lane) | environment))
-        stack.enter_context(patch.dict(sys.modules))
+        stack.callback(_forget_modules)
         stack.enter_context(patch.object(sys, "path", [str(PROCESS), *sys.path]))
         stack.callback(_forget_logger)
         stack.callback(random.setstate, random.getstate())
@@ -281,6 +330,11 @@ def _tables() -> Any:
             BillingMode="PAY_PER_REQUEST",
         )
     return client
+
+
+def _forget_modules() -> None:
+    for name in ("app", "handler"):
+        sys.modules.pop(name, None)
 
 
 def _forget_logger() -> None:

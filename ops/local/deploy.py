@@ -9,31 +9,31 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Final
 
 from ops.failure import CallFailed
 from ops.local import state
 from ops.local.state import LocalAws
 
-_BUILD: Final = state.FOLDER / "build"
-_CACHE: Final = state.FOLDER / "cache"
-
 
 def deploy(local_aws: LocalAws, stack_name: str) -> None:
     """Build and deploy the template. Raises CallFailed with what SAM said last."""
-    build()
-    overrides = " ".join((_local_overrides(), *_machine_overrides()))
+    deploy_template(local_aws, stack_name, state.ROOT / "template.yaml", _local_overrides())
+
+
+def deploy_template(local_aws: LocalAws, stack_name: str, template: Path, overrides: str = "") -> None:
+    """Build and deploy any template for the Python and the processor of this machine.
+
+    Raises CallFailed with what SAM said last.
+    """
+    built = state.FOLDER / "build" / stack_name
+    machine = _machine_overrides()
     _sam(
-        local_aws, "deploy", "--stack-name", stack_name,
-        "--template-file", str(_BUILD / "template.yaml"), "--parameter-overrides", overrides,
+        local_aws, "build", "--template-file", str(template), "--build-dir", str(built),
+        "--cache-dir", str(state.FOLDER / "cache"), "--parameter-overrides", machine,
     )  # fmt: skip
-
-
-def build() -> None:
-    """Build functions and layer for the Python and the processor of this machine."""
     _sam(
-        None, "build", "--build-dir", str(_BUILD), "--cache-dir", str(_CACHE),
-        "--parameter-overrides", " ".join(_machine_overrides()),
+        local_aws, "deploy", "--stack-name", stack_name, "--template-file", str(built / "template.yaml"),
+        "--parameter-overrides", f"{overrides} {machine}".strip(),
     )  # fmt: skip
 
 
@@ -42,27 +42,26 @@ def _local_overrides() -> str:
     return str(config["local"]["deploy"]["parameters"]["parameter_overrides"])
 
 
-def _machine_overrides() -> tuple[str, str]:
+def _machine_overrides() -> str:
     """Return runtime and processor: the emulator runs functions with its own Python, on this machine."""
     architecture = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-    return f"Runtime=python{sys.version_info.major}.{sys.version_info.minor}", f"Architecture={architecture}"
+    return f"Runtime=python{sys.version_info.major}.{sys.version_info.minor} Architecture={architecture}"
 
 
-def _sam(local_aws: LocalAws | None, command: str, *arguments: str) -> None:
+def _sam(local_aws: LocalAws, command: str, *arguments: str) -> None:
     tools = str(Path(sys.executable).parent)
     path = os.pathsep.join((tools, os.environ.get("PATH", os.defpath)))
     sam = _require("sam", path, "run make setup")
     _require("make", path, "install it from your system's packages")
-    environment = os.environ | {"PATH": path, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1"}
-    if local_aws is not None:
-        environment |= {
-            "AWS_ENDPOINT_URL": local_aws.endpoint_url,
-            "AWS_ACCESS_KEY_ID": state.ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": state.SECRET_KEY,
-            "AWS_DEFAULT_REGION": state.REGION,
-        }
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            environment.pop(name, None)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+        "PATH": path,
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "1",
+        "AWS_ENDPOINT_URL": local_aws.endpoint_url,
+        "AWS_ACCESS_KEY_ID": state.ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": state.SECRET_KEY,
+        "AWS_DEFAULT_REGION": state.REGION,
+    }
     done = subprocess.run(
         [sam, command, "--config-file", str(state.ROOT / "samconfig.toml"), "--config-env", "local", *arguments],
         cwd=state.ROOT,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import ssl
 import urllib.error
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -158,7 +158,7 @@ STATUSES = {
     425: TRANSIENT, 429: TRANSIENT, 500: TRANSIENT, 502: TRANSIENT, 503: TRANSIENT, 504: TRANSIENT, 599: TRANSIENT,
     200: UNKNOWN, 304: UNKNOWN, 600: UNKNOWN,
 }  # fmt: skip
-CARRIERS = {
+CARRIERS: Mapping[str, Callable[[int], BaseException]] = {
     "requests, httpx": lambda status: foreign(
         "httpx.HTTPStatusError", response=SimpleNamespace(status_code=status, headers={})
     ),
@@ -249,6 +249,7 @@ class TestTheTeamsOwnTable:
         pytest.param(foreign("handler.Declined", PermanentError, status=503), PERMANENT, id="permanent with a 503"),
         pytest.param(foreign("handler.Busy", TransientError, code=409), TRANSIENT, id="transient with a 409"),
         pytest.param(foreign("handler.Locked", SystemFault, status=429), SYSTEM, id="system with a 429"),
+        pytest.param(foreign("handler.BadCoupon", PermanentError, kind="gift"), PERMANENT, id="a kind of its own"),
     ],
 )
 def test_an_author_who_says_the_kind_is_believed_whatever_the_error_carries(error: Exception, kind: Kind) -> None:

@@ -167,18 +167,20 @@ BAD_VALUES = {
 
 @pytest.mark.parametrize("body", BAD_VALUES.values(), ids=BAD_VALUES)
 def test_what_is_wrong_is_told_without_the_value_that_is_wrong(body: str) -> None:
-    with pytest.raises((MalformedEvent, ValueError)) as caught:
+    with pytest.raises(MalformedEvent) as caught:
         parse(body)
     assert MARKER not in str(caught.value)
 
 
 def test_a_schemas_error_says_where() -> None:
-    with pytest.raises(ValueError, match=r"list\[1\] must be integer"):
+    with pytest.raises(MalformedEvent, match=r"list\[1\] must be integer"):
         parse('{"id": "a", "list": [1, "x"]}')
 
 
-@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400, "9" * 5000], ids=lambda text: text[:6])
-def test_a_number_beyond_all_bounds_is_refused_like_any_bad_value(number: str) -> None:
-    """An error of another type would not be taken for a malformed event where suspects are looked for."""
-    with pytest.raises((MalformedEvent, ValueError)):
+@pytest.mark.parametrize(
+    "number", ["1e999", "-1e999", "9" * 400, "9" * 5000], ids=["1e999", "-1e999", "400 digits", "5,000 digits"]
+)
+def test_a_number_beyond_all_bounds_is_malformed_too(number: str) -> None:
+    """An error of another type would end the whole batch where suspects are looked for."""
+    with pytest.raises(MalformedEvent):
         parse(f'{{"id": "a", "cents": {number}}}')

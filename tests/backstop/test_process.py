@@ -20,7 +20,7 @@ from backstop.errors import (
     TransientError,
 )
 from backstop.message import Record
-from backstop.process import RESERVE_MILLIS, Batch, settle, split
+from backstop.process import RESERVE_MILLIS, TIRED, Batch, settle, split
 from backstop.trail import Trail
 from backstop.verdict import Dead, Reason, Retry
 from tests.backstop import NOW, Team, bodies, record, string
@@ -77,9 +77,7 @@ class TestSettle:
         assert (failed.kind, failed.verdict, failed.error) == (kind, verdict, error)
 
     def test_attempts_are_those_of_the_message(self) -> None:
-        (failed,) = settled(
-            with_history("a", attempt=5, first_failed_at=NOW), fails={"a": TransientError()}
-        ).failed
+        (failed,) = settled(with_history("a", attempt=5, first_failed_at=NOW), fails={"a": TransientError()}).failed
         assert failed.verdict == Dead(Reason.EXHAUSTED)
 
     def test_time_that_passed_while_the_fault_was_ours_is_not_the_messages(self) -> None:
@@ -114,7 +112,8 @@ class TestSettle:
 class Odd(Exception):
     """An error as a library may raise it: what it carries has another shape than it should have."""
 
-    response: Any = {"Error": None, "ResponseMetadata": None}
+    def __init__(self) -> None:
+        self.response = {"Error": None, "ResponseMetadata": None}
 
 
 class Touchy(Exception):
@@ -173,6 +172,27 @@ class TestTime:
         assert ids(batch.unstarted) == ["m-b"]
 
 
+class TestTired:
+    """SQS makes a dead letter of what it has delivered too often, whether or not anybody ran it."""
+
+    def test_what_was_delivered_often_and_not_started_is_sent_on_to_be_counted_anew(self) -> None:
+        records = [record("a", receives=TIRED - 1), record("b", receives=TIRED)]
+        batch = settled(*records, left_millis=0)
+        assert ids(batch.unstarted) == ["m-a"]
+        (sent_on,) = batch.failed
+        assert (sent_on.message.message_id, sent_on.verdict) == ("m-b", Retry(NOW, is_counted=False))
+
+    def test_nothing_has_befallen_it(self) -> None:
+        history = string(Trail(attempt=2, first_failed_at=NOW).serialise())
+        tired = record("b", queue="retry", receives=TIRED, attributes={"backstop": history})
+        (sent_on,) = settled(tired, left_millis=0).failed
+        assert sent_on.error is None
+        assert sent_on.message.trail.attempt == 2
+
+    def test_what_is_started_is_judged_however_often_it_was_delivered(self) -> None:
+        assert settled(record("a", receives=TIRED + 1)) == Batch()
+
+
 class Silent(Team):
     """A team whose idempotency table does not answer."""
 
@@ -214,6 +234,12 @@ class TestSplit:
         broken = record("x", body="{", receives=2)
         together, suspects = split([broken], Team(died_on=frozenset({"", "x"})).flow())
         assert (ids(together), ids(suspects)) == (["m-x"], [])
+
+    def test_what_cannot_be_read_is_no_suspect_and_ends_no_batch(self) -> None:
+        """Python reads no whole number of over 4,300 digits: its error is another one than that of bad JSON."""
+        odd = record("x", body='{"id": "x", "n": ' + "9" * 5000 + "}", receives=2)
+        together, suspects = split([odd, record("b")], Team().flow())
+        assert (ids(together), ids(suspects)) == (["m-b", "m-x"], [])
 
     def test_without_an_answer_nobody_is_suspect(self) -> None:
         records = [record("a", receives=2), record("b")]

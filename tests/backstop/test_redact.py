@@ -89,6 +89,7 @@ def test_what_was_there_is_named(text: str, redacted: str) -> None:
         "10.0.0.1:5432",
         "a @ b",
         "1 + 12345 items",
+        "a+1234567890 items",
         "the password was wrong",
         "author=Tolstoy",
         "cardinality=5",

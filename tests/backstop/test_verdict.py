@@ -79,12 +79,14 @@ def test_a_failure_is_judged(failure: Failure, policy: Policy, verdict: Retry | 
     assert decide(failure, policy, NOW, HALF) == verdict
 
 
+ages = st.timedeltas(timedelta(0), timedelta(days=365))
 failures = st.builds(
     Failure,
     kind=st.sampled_from(Kind),
     attempt=st.integers(1, 1001),
-    first_failed_at=st.timedeltas(timedelta(0), timedelta(days=365)).map(lambda age: NOW - age),
+    first_failed_at=ages.map(lambda age: NOW - age),
     retry_after=st.none() | st.timedeltas(timedelta(0), timedelta(days=3650)),
+    has_killed_workers=st.just(False),
 )
 policies = st.builds(
     Policy,
@@ -113,8 +115,10 @@ def test_a_message_is_tried_within_its_limits_and_never_in_the_past(
 
 
 @settings(deadline=None)
-@given(failure=failures.filter(lambda failure: failure.kind is SYSTEM), policy=policies, dice=dices)
-def test_a_message_never_dies_of_a_fault_that_is_ours(failure: Failure, policy: Policy, dice: float) -> None:
-    verdict = decide(failure, policy, NOW, dice)
+@given(attempt=st.integers(1, 1001), age=ages, policy=policies, dice=dices)
+def test_a_message_never_dies_of_a_fault_that_is_ours(
+    attempt: int, age: timedelta, policy: Policy, dice: float
+) -> None:
+    verdict = decide(failure(SYSTEM, attempt, age), policy, NOW, dice)
     assert isinstance(verdict, Retry)
     assert not verdict.is_counted

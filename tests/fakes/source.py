@@ -17,6 +17,9 @@ from tests.fakes.sqs_messages import MAX_ENTRIES, md5_of, md5_of_attributes, sys
 MAX_PAYLOAD_BYTES: Final = 6_000_000
 """What a synchronous invocation carries (Lambda quotas)."""
 
+A_MOMENT: Final = timedelta(milliseconds=1)
+"""What a poll takes at least: nothing is received in the very moment in which it is due."""
+
 Record = dict[str, Any]
 Handler = Callable[[Any, Any], object]
 
@@ -171,16 +174,25 @@ def record_of(message: QueuedMessage, queue_arn: str) -> Record:
     return record
 
 
-def run_until_quiet(sources: Sequence[LambdaSqsSource], clock: VirtualClock, most_polls: int = 100_000) -> None:
+def run_until_quiet(sources: Sequence[LambdaSqsSource], clock: VirtualClock) -> None:
     """Poll, and let time pass when nothing is due, until the sources' queues are empty."""
-    for _ in range(most_polls):
+    for _ in deliveries_until_quiet(sources, clock):
+        pass
+
+
+def deliveries_until_quiet(
+    sources: Sequence[LambdaSqsSource], clock: VirtualClock, most_rounds: int = 10_000
+) -> Iterator[Delivery]:
+    """Do as `run_until_quiet`, and hand out each delivery when it has happened."""
+    for _ in range(most_rounds):
         due = [moment for source in sources if (moment := source.queue.next_due()) is not None]
         if not due:
             return
         clock.advance_to(min(due))
+        clock.advance(A_MOMENT)
         for source in sources:
-            source.poll()
-    raise AssertionError(f"the queues are still not empty after {most_polls} polls")
+            yield from source.poll()
+    raise AssertionError(f"the queues are still not empty after {most_rounds} rounds of polls")
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:

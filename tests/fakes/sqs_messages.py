@@ -48,7 +48,7 @@ def md5_of_attributes(attributes: Attributes) -> str:
 
 def md5_of(body: str) -> str:
     """Return SQS's digest of a body."""
-    return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(body.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
 
 
 def system_attributes(message: QueuedMessage) -> dict[str, str]:

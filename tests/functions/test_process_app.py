@@ -28,7 +28,7 @@ class TestGoodMessages:
         delivery = lane.deliver()
         assert delivery.answer == {"batchItemFailures": []}
         assert lane.faults.calls == Counter({"PutItem": 10, "UpdateItem": 10})
-        assert lane.stdout.getvalue() == ""
+        assert lane.printed() == ""
         assert lane.events.messages == []
 
     def test_that_were_received_before_cost_one_call_more(self, lane: ProcessLane) -> None:

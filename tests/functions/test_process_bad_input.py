@@ -102,7 +102,7 @@ class TestAHistoryThatAStrangerWrote:
         lane.send(lane.order("a"), lane.order("b"), MessageAttributes=written)
         lane.deliver()
         assert len(lane.reports()) == 2
-        assert "Zyxwvut" not in lane.stdout.getvalue()
+        assert "Zyxwvut" not in lane.printed()
 
     def test_costs_a_good_message_nothing(self, lane: ProcessLane) -> None:
         lane.send(lane.order("a"), MessageAttributes=attribute("x" * 100_000))

@@ -66,16 +66,16 @@ class _Planned(NamedTuple):
 def process(records: Sequence[Record], flow: Flow, effects: Effects, circumstances: Circumstances) -> list[str]:
     """Settle a batch and carry its verdicts out; return the ids of the messages that stay with SQS, each once.
 
-    A suspect, which may kill this worker too, is run last and alone: its neighbours are done, sent on and let go by
-    then, and other suspects are given back, for other workers.
+    Suspects, which may kill this worker too, are run last and one by one: what came before a suspect is done, sent on
+    and let go by then, so that it need not come again.
     """
     together, suspects = split(records, flow)
     staying = act(settle(together, flow), effects, circumstances)
-    if suspects:
-        effects.let_go([record for record in together if record["messageId"] not in staying])
-        effects.give_back(suspects[1:])
-        staying += [str(record["messageId"]) for record in suspects[1:]]
-        staying += act(settle(suspects[:1], flow), effects, circumstances)
+    before = together
+    for suspect in suspects:
+        effects.let_go([record for record in before if record["messageId"] not in staying])
+        staying += act(settle([suspect], flow), effects, circumstances)
+        before = [suspect]
     return list(dict.fromkeys(staying))
 
 

@@ -33,12 +33,16 @@ class Kind(StrEnum):
 class BackstopError(Exception):
     """Anything that Backstop or a handler's author raises to say what kind of failure this is."""
 
+    kind = Kind.UNKNOWN
+
 
 class TransientError(BackstopError):
     """Raised when trying again later may work: the message is retried with backoff.
 
     `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before the next attempt.
     """
+
+    kind = Kind.TRANSIENT
 
     def __init__(self, *args: object, retry_after: float | timedelta | None = None) -> None:
         super().__init__(*args)
@@ -47,6 +51,8 @@ class TransientError(BackstopError):
 
 class PermanentError(BackstopError):
     """Raised when trying again will never work: the message becomes a dead letter at once."""
+
+    kind = Kind.PERMANENT
 
 
 class MalformedEvent(PermanentError):
@@ -62,6 +68,8 @@ class SystemFault(BackstopError):
 
     `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before it is tried again.
     """
+
+    kind = Kind.SYSTEM
 
     def __init__(self, *args: object, retry_after: float | timedelta | None = None) -> None:
         super().__init__(*args)
@@ -86,9 +94,6 @@ _CHAIN_LIMIT = 10
 
 # By qualified name, so that knowing a library costs no import of it. A subclass counts as its base.
 _KIND_BY_NAME: dict[str, Kind] = {
-    "backstop.errors.TransientError": Kind.TRANSIENT,
-    "backstop.errors.PermanentError": Kind.PERMANENT,
-    "backstop.errors.SystemFault": Kind.SYSTEM,
     # The network, as Python and its HTTP clients report it.
     "builtins.ConnectionError": Kind.TRANSIENT,
     "builtins.TimeoutError": Kind.TRANSIENT,
@@ -247,9 +252,12 @@ def _wrapped(error: BaseException) -> BaseException | None:
 
 
 def _kind_of(error: BaseException, kinds: Kinds) -> Kind:
-    for base in type(error).__mro__:
-        if base in kinds:
-            return kinds[base]
+    if kinds:
+        for base in type(error).__mro__:
+            if base in kinds:
+                return kinds[base]
+    if isinstance(error, BackstopError):
+        return error.kind
     return _kind_of_aws(error) or _kind_of_status(error) or _kind_of_sqlstate(error) or _kind_of_type(error)
 
 

@@ -8,6 +8,7 @@ from json import JSONDecodeError, JSONDecoder
 from typing import Any, Final, NoReturn
 
 import fastjsonschema
+from fastjsonschema import JsonSchemaException
 
 from backstop.errors import MalformedEvent
 
@@ -16,6 +17,8 @@ MAX_DEPTH: Final = 64
 
 MAX_ID_LENGTH: Final = 256
 
+_TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
+
 Event = dict[str, Any]
 Parse = Callable[[str], Event]
 
@@ -23,8 +26,8 @@ Parse = Callable[[str], Event]
 def parser(schema: Mapping[str, Any]) -> Parse:
     """Compile a JSON Schema (drafts 4, 6 or 7) into a function from a body to its event.
 
-    The function raises MalformedEvent or a ValueError that says what is wrong and where, never with the value that was
-    wrong. Of a key that stands twice in an object, the last counts (RFC 8259 leaves it open).
+    The function raises MalformedEvent, which says what is wrong and where, never with the value that was wrong. Of a
+    key that stands twice in an object, the last counts (RFC 8259 leaves it open).
     """
     validate: Callable[[Any], Any] = fastjsonschema.compile(dict(schema), use_default=False)
 
@@ -32,7 +35,10 @@ def parser(schema: Mapping[str, Any]) -> Parse:
         event = _decode(body)
         if type(event) is not dict:
             raise MalformedEvent(f"an event is a JSON object; this is a {type(event).__name__}")
-        validate(event)
+        try:
+            validate(event)
+        except JsonSchemaException as error:
+            raise MalformedEvent(f"not what the schema allows: {error}") from None
         event_id = event.get("id")
         if type(event_id) is not str or not 0 < len(event_id) <= MAX_ID_LENGTH:
             raise MalformedEvent(f"an event has an `id`: a string of 1 to {MAX_ID_LENGTH} characters")
@@ -51,11 +57,15 @@ _scan = _decoder.scan_once  # type: ignore[attr-defined]  # the C scanner: `deco
 
 def _decode(body: str) -> Any:
     try:
-        value = _parse_json(body)
+        value, end = _scan(body, 0)
+        if end != len(body):  # white space around it, or more than one value
+            value = _decoder.decode(body)
+    except StopIteration:
+        value = _decode_padded(body)
     except RecursionError:
-        raise MalformedEvent(f"nested deeper than {MAX_DEPTH} levels") from None
+        raise MalformedEvent(_TOO_DEEP) from None
     except JSONDecodeError as error:
-        raise MalformedEvent(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise _not_json(error) from None
     if body.count("{") + body.count("[") > MAX_DEPTH:
         _require_shallow(value)
     if "\\u" in body or not body.isascii():
@@ -63,15 +73,18 @@ def _decode(body: str) -> Any:
     return value
 
 
-def _parse_json(body: str) -> Any:
+def _decode_padded(body: str) -> Any:
+    """Decode what does not begin with a value: white space before it, or nothing that is JSON."""
     try:
-        value, end = _scan(body, 0)
-    except StopIteration:
-        end = -1
-    else:
-        if end == len(body):
-            return value
-    return _decoder.decode(body)  # white space around it, or an error that says where
+        return _decoder.decode(body)
+    except RecursionError:
+        raise MalformedEvent(_TOO_DEEP) from None
+    except JSONDecodeError as error:
+        raise _not_json(error) from None
+
+
+def _not_json(error: JSONDecodeError) -> MalformedEvent:
+    return MalformedEvent(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
 
 
 def _require_shallow(value: Any) -> None:
@@ -81,7 +94,7 @@ def _require_shallow(value: Any) -> None:
         level = [child for node in level for child in _children(node)]
         if not level:
             return
-    raise MalformedEvent(f"nested deeper than {MAX_DEPTH} levels")
+    raise MalformedEvent(_TOO_DEEP)
 
 
 def _children(node: Any) -> list[Any]:

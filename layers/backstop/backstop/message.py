@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from backstop.trail import ATTRIBUTE, FRESH, Trail
 
 Record = Mapping[str, Any]
+
+_new: Final = tuple.__new__  # what a NamedTuple's own constructor calls: the way that each good message takes
 
 MAX_ATTRIBUTES: Final = 10
 MAX_BYTES: Final = 1024 * 1024
@@ -77,7 +79,7 @@ class Message(NamedTuple):
     @property
     def was_received_before(self) -> bool:
         """Whether SQS has handed this very message to a worker before."""
-        return was_received_before(self.record)
+        return bool(received_before([self.record]))
 
     @property
     def _system(self) -> Mapping[str, Any]:
@@ -125,9 +127,9 @@ class Refused(NamedTuple):
 def read(record: Record, event_id: str, queues: frozenset[str], now: datetime) -> Message:
     """Read a record. `queues` are the names that its history may say it came from."""
     attributes = record.get("messageAttributes")
-    if not attributes or ATTRIBUTE not in attributes:
-        return Message(event_id, record, FRESH)
-    return Message(event_id, record, Trail.parse(attributes[ATTRIBUTE].get("stringValue"), queues, now))
+    if attributes and ATTRIBUTE in attributes:
+        return Message(event_id, record, Trail.parse(attributes[ATTRIBUTE].get("stringValue"), queues, now))
+    return _new(Message, (event_id, record, FRESH))
 
 
 def outgoing(message: Message, trail: Trail, delay_seconds: int) -> Outgoing | None:
@@ -151,9 +153,14 @@ def queue_name(record: Record) -> str:
     return str(record.get("eventSourceARN", "")).rpartition(":")[2]
 
 
-def was_received_before(record: Record) -> bool:
-    """Say whether SQS has handed this very message to a worker before."""
-    return bool(record["attributes"].get("ApproximateReceiveCount", "1") != "1")
+def received_before(records: Sequence[Record]) -> list[Record]:
+    """Return those records that SQS has handed to a worker before."""
+    return [record for record in records if record["attributes"].get("ApproximateReceiveCount", "1") != "1"]
+
+
+def receive_count(record: Record) -> int:
+    """Return how often SQS has handed this very message to a worker, this time included."""
+    return int(record["attributes"].get("ApproximateReceiveCount", "1"))
 
 
 def _size(message: Message) -> int:

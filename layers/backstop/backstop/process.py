@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from backstop.errors import BackstopError, Crashed, Kind, Kinds, NotYet, StoreUnavailable, classify, retry_after
+from backstop.errors import Crashed, Kind, Kinds, MalformedEvent, NotYet, StoreUnavailable, classify, retry_after
 from backstop.event import Event, Parse
-from backstop.message import Message, Record, read, was_received_before
+from backstop.message import Message, Record, read, receive_count, received_before
 from backstop.verdict import Dead, Failure, Policy, Retry, decide
 
 RESERVE_MILLIS: Final = 1000
 """Time that is kept for re-sending what failed and answering: a few SQS calls, one of them tried again."""
+
+TIRED: Final = 5
+"""Receives after which a message that was not started is re-sent, to be counted anew: half of the template's
+maxReceiveCount, beyond which SQS makes it a dead letter. A backlog alone must not make dead letters of good events."""
 
 Run = Callable[[Event, Message], None]
 
@@ -63,7 +67,7 @@ def settle(records: Sequence[Record], flow: Flow) -> Batch:
     longest = 0
     for position, record in enumerate(records):
         if remaining < RESERVE_MILLIS + longest:
-            batch.unstarted.extend(records[position:])
+            _leave(records[position:], flow, now, batch)
             break
         _settle_one(record, flow, now, batch)
         before, remaining = remaining, flow.remaining_millis()
@@ -72,14 +76,26 @@ def settle(records: Sequence[Record], flow: Flow) -> Batch:
     return batch
 
 
+def _leave(records: Sequence[Record], flow: Flow, now: datetime, batch: Batch) -> None:
+    """Leave what was not started to SQS, but send on what SQS would soon take for a message that cannot be handled."""
+    for record in records:
+        if receive_count(record) < TIRED:
+            batch.unstarted.append(record)
+        else:
+            message = read(record, "", flow.queues, now)
+            batch.failed.append(Failed(message, Retry(now, is_counted=False), Kind.TRANSIENT, None))
+
+
 def split(records: Sequence[Record], flow: Flow) -> tuple[Sequence[Record], Sequence[Record]]:
     """Return what may be run together, and the suspects: those that were running when a worker died.
 
     What was received before comes after what was not: the worker that had it did not finish.
     """
-    again = [record for record in records if was_received_before(record)]
+    again = received_before(records)
     if not again:
         return records, ()
+    returned = set(map(id, again))
+    fresh = [record for record in records if id(record) not in returned]
     ids = [_event_id(record, flow.parse) for record in again]
     try:
         running = flow.were_running(sorted(set(ids) - {""}))
@@ -87,7 +103,7 @@ def split(records: Sequence[Record], flow: Flow) -> tuple[Sequence[Record], Sequ
         running = frozenset()  # nothing is known of them; running them will tell
     suspects = [record for record, event_id in zip(again, ids, strict=True) if event_id in running]
     others = [record for record, event_id in zip(again, ids, strict=True) if event_id not in running]
-    return [record for record in records if not was_received_before(record)] + others, suspects
+    return fresh + others, suspects
 
 
 def _settle_one(record: Record, flow: Flow, now: datetime, batch: Batch) -> None:
@@ -114,14 +130,13 @@ def _judge(record: Record, event_id: str, error: Exception, flow: Flow) -> Faile
     now = flow.now()
     message = read(record, event_id, flow.queues, now)
     kind = classify(error, flow.kinds)
-    first_failed_at = message.first_failed_at or now
-    has_killed_workers = isinstance(error, Crashed)
-    failure = Failure(kind, message.attempt, first_failed_at, retry_after(error, now), has_killed_workers)
+    wait = None if kind is Kind.PERMANENT else retry_after(error, now)
+    failure = Failure(kind, message.attempt, message.first_failed_at or now, wait, isinstance(error, Crashed))
     return Failed(message, decide(failure, flow.policy, now, flow.dice()), kind, error)
 
 
 def _event_id(record: Record, parse: Parse) -> str:
     try:
         return str(parse(record["body"])["id"])
-    except (BackstopError, ValueError):
+    except MalformedEvent:
         return ""

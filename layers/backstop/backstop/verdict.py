@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from backstop.backoff import Backoff
 from backstop.errors import Kind
@@ -59,8 +60,7 @@ class Policy:
         return min(self.max_unknown, self.max_attempts) if kind is Kind.UNKNOWN else self.max_attempts
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """The facts that decide: `attempt` includes the one that just failed."""
 
     kind: Kind

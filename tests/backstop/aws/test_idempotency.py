@@ -95,10 +95,15 @@ def worker(client: DynamoDBClient) -> Worker:
     return Worker(client)
 
 
+def on(client: DynamoDBClient, event: str, act: Any) -> None:
+    """Let `act` see what the client does, and answer in DynamoDB's place with whatever it returns."""
+    client.meta.events.register(event, act)
+
+
 def calls_of(client: DynamoDBClient) -> list[str]:
     """Return the operations that are called from now on."""
     calls: list[str] = []
-    client.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
+    on(client, "before-call.dynamodb", lambda model, **_: calls.append(model.name))
     return calls
 
 
@@ -109,15 +114,13 @@ def be_unreachable(client: DynamoDBClient, operation: str) -> None:
     def fail(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
 
-    client.meta.events.register(f"before-call.dynamodb.{operation}", fail)
+    on(client, f"before-call.dynamodb.{operation}", fail)
 
 
 def failing_with(code: str, status: int) -> Failing:
     def fail(client: DynamoDBClient, operation: str) -> None:
         answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-        client.meta.events.register(
-            f"before-call.dynamodb.{operation}", lambda **_: (SimpleNamespace(status_code=status), answer)
-        )
+        on(client, f"before-call.dynamodb.{operation}", lambda **_: (SimpleNamespace(status_code=status), answer))
 
     return fail
 
@@ -188,9 +191,7 @@ class TestFailure:
             pytest.param(Crashed("boom"), id="crashed"),
             pytest.param(IdempotencyAlreadyInProgressError("boom"), id="its own idempotency, in progress"),
             pytest.param(IdempotencyInconsistentStateError("boom"), id="its own idempotency, inconsistent"),
-            pytest.param(
-                IdempotencyPersistenceLayerError("boom", ValueError("x")), id="its own idempotency, no store"
-            ),
+            pytest.param(IdempotencyPersistenceLayerError("boom", ValueError("x")), id="its own idempotency, no store"),
         ],
     )
     def test_a_handlers_error_is_raised_as_it_is(self, worker: Worker, error: Exception) -> None:
@@ -239,9 +240,7 @@ class TestDeadWorkers:
         worker.run("a", duplicate := Handler(), again=True)
         assert duplicate.runs == 0
 
-    def test_a_copy_that_no_worker_had_before_is_not_blamed(
-        self, worker: Worker, time: time_machine.Traveller
-    ) -> None:
+    def test_a_copy_that_no_worker_had_before_is_not_blamed(self, worker: Worker, time: time_machine.Traveller) -> None:
         worker.die_over("a")
         for _ in range(3):
             time.shift(AFTER_IT)
@@ -296,7 +295,7 @@ def in_between(client: DynamoDBClient, other: Callable[[], None]) -> None:
     def before(**_: Any) -> None:
         next(puts, lambda: None)()
 
-    client.meta.events.register("before-call.dynamodb.PutItem", before)
+    on(client, "before-call.dynamodb.PutItem", before)
 
 
 class TestStoreUnavailable:

@@ -24,23 +24,24 @@ FAILED = Report(
 )
 
 
-@pytest.fixture
-def log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> PipelineLog:
-    """Return a log of its own: Powertools keeps one logger a service, bound to the standard output of its first use."""
-    assert capsys  # replaces the standard output, so it goes first
+@pytest.fixture(autouse=True)
+def no_logger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget Powertools' logger: there is one a service, bound to the standard output of its first use."""
     monkeypatch.setattr(logging.Logger.manager, "loggerDict", {})
-    return PipelineLog(function="shop-process", stage="prod", release="1.2.3")
+
+
+def begun(request_id: str) -> PipelineLog:
+    log = PipelineLog(function="shop-process", stage="prod", release="1.2.3")
+    log.begin(request_id)
+    return log
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_pipeline_event_is_one_line_with_its_circumstances(
-    log: PipelineLog, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log.begin("request-1")
-    log.write(FAILED)
+def test_a_pipeline_event_is_one_line_with_its_circumstances(capsys: pytest.CaptureFixture[str]) -> None:
+    begun("request-1").write(FAILED)
     (line,) = written(capsys)
     assert FAILED.fields().items() <= line.items()
     assert line["message"] == "failed: Retry"
@@ -50,33 +51,28 @@ def test_a_pipeline_event_is_one_line_with_its_circumstances(
 
 
 @pytest.mark.parametrize(("verdict", "level"), [("Done", "INFO"), ("Retry", "WARNING"), ("Dead", "ERROR")])
-def test_its_level_is_that_of_the_verdict(
-    log: PipelineLog, capsys: pytest.CaptureFixture[str], verdict: str, level: str
-) -> None:
-    log.write(Report("failed", verdict, "a", "", 1, 6, "events", ""))
+def test_its_level_is_that_of_the_verdict(capsys: pytest.CaptureFixture[str], verdict: str, level: str) -> None:
+    begun("request-1").write(Report("failed", verdict, "a", "", 1, 6, "events", ""))
     assert written(capsys)[0]["level"] == level
 
 
-def test_each_line_names_its_own_invocation(log: PipelineLog, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_line_names_its_own_invocation(capsys: pytest.CaptureFixture[str]) -> None:
+    log = begun("request-0")
     for request_id in ("request-1", "request-2"):
         log.begin(request_id)
         log.write(FAILED)
     assert [line["request_id"] for line in written(capsys)] == ["request-1", "request-2"]
 
 
-def test_one_event_leaves_nothing_in_the_next_ones_line(
-    log: PipelineLog, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_event_leaves_nothing_in_the_next_ones_line(capsys: pytest.CaptureFixture[str]) -> None:
+    log = begun("request-1")
     log.write(FAILED)
     log.write(Report("recovered", "Done", "order-2", "", 2, 6, "events", ""))
     assert written(capsys)[1].keys().isdisjoint({"error", "kind", "source_queue"})
 
 
-def test_a_message_that_stays_is_told_without_its_payload(
-    log: PipelineLog, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log.begin("request-1")
-    log.left_to_sqs(message("a", body=MARKER, attributes={"shop": string(MARKER)}), "no room")
+def test_a_message_that_stays_is_told_without_its_payload(capsys: pytest.CaptureFixture[str]) -> None:
+    begun("request-1").left_to_sqs(message("a", body=MARKER, attributes={"shop": string(MARKER)}), "no room")
     (line,) = written(capsys)
     told = {"level": "ERROR", "message_id": "m-a", "queue": "events", "why": "no room", "request_id": "request-1"}
     assert told.items() <= line.items()

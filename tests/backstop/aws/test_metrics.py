@@ -11,7 +11,9 @@ from backstop.report import Report
 
 
 def report(verdict: str, error_type: str = "", *, pipeline_event: str = "failed") -> Report:
-    return Report(pipeline_event, verdict, "order-1", "customer-1", 1, 6, "events", "", error_type=error_type, group="g")
+    return Report(
+        pipeline_event, verdict, "order-1", "customer-1", 1, 6, "events", "", error_type=error_type, group="g"
+    )
 
 
 RECOVERED = report("Done", "TimeoutError", pipeline_event="recovered")

@@ -32,7 +32,7 @@ def client() -> Iterator[SQSClient]:
 
 
 @pytest.fixture
-def urls(client: SQSClient) -> Mapping[str, str]:
+def urls(client: SQSClient) -> dict[str, str]:
     return {name: client.create_queue(QueueName=name)["QueueUrl"] for name in ("events", "retry")}
 
 
@@ -42,10 +42,15 @@ def sendable(event_id: str, **details: Any) -> Outgoing:
     return sent
 
 
+def on(client: SQSClient, event: str, act: Any) -> None:
+    """Let `act` see what the client does, and change it: whatever it returns goes on in its place."""
+    client.meta.events.register(event, act)
+
+
 def calls_of(client: SQSClient, operation: str) -> list[dict[str, Any]]:
     """Return the parameters of the calls of an operation, those to come: one each."""
     calls: list[dict[str, Any]] = []
-    client.meta.events.register(f"provide-client-params.sqs.{operation}", lambda params, **_: calls.append(params))
+    on(client, f"provide-client-params.sqs.{operation}", lambda params, **_: calls.append(params))
     return calls
 
 
@@ -65,23 +70,21 @@ def refuse(client: SQSClient, *entry_ids: str) -> None:
     def tell(parsed: dict[str, Any], **_: Any) -> None:
         parsed["Failed"] = [{"Id": one, "Code": "InternalError", "SenderFault": False} for one in entry_ids]
 
-    client.meta.events.register("provide-client-params.sqs.SendMessageBatch", drop)
-    client.meta.events.register("after-call.sqs.SendMessageBatch", tell)
+    on(client, "provide-client-params.sqs.SendMessageBatch", drop)
+    on(client, "after-call.sqs.SendMessageBatch", tell)
 
 
 def answer(client: SQSClient, operation: str, status: int, **body: Any) -> None:
     """Let SQS answer a call with this and do nothing."""
     parsed = {"ResponseMetadata": {"HTTPStatusCode": status}} | body
-    client.meta.events.register(
-        f"before-call.sqs.{operation}", lambda **_: (SimpleNamespace(status_code=status), parsed)
-    )
+    on(client, f"before-call.sqs.{operation}", lambda **_: (SimpleNamespace(status_code=status), parsed))
 
 
 def be_unreachable(client: SQSClient, operation: str) -> None:
     def fail(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://sqs.example")
 
-    client.meta.events.register(f"before-call.sqs.{operation}", fail)
+    on(client, f"before-call.sqs.{operation}", fail)
 
 
 def be_unavailable(client: SQSClient, operation: str) -> None:
@@ -97,26 +100,26 @@ FAILURES: Mapping[str, Failing] = {"unreachable": be_unreachable, "unavailable":
 
 
 class TestSend:
-    def test_a_message_arrives_as_it_was_with_its_history(self, client: SQSClient, urls: Mapping[str, str]) -> None:
+    def test_a_message_arrives_as_it_was_with_its_history(self, client: SQSClient, urls: dict[str, str]) -> None:
         details = {"body": '{"id": "a", "é": 1}', "attributes": {"shop": string("berlin")}}
-        assert send(client, urls["retry"], [sendable("a", AWSTraceHeader="Root=1-2", **details)]) == []
+        assert send(client, urls["retry"], [sendable("a", MessageGroupId="customer-1", **details)]) == []
         (arrived,) = received(client, urls["retry"])
         assert arrived["Body"] == details["body"]
-        assert arrived["Attributes"]["AWSTraceHeader"] == "Root=1-2"
+        assert arrived["Attributes"]["MessageGroupId"] == "customer-1"
         texts = {name: value["StringValue"] for name, value in arrived["MessageAttributes"].items()}
         assert texts == {"shop": "berlin", "backstop": TRAIL.serialise()}
 
-    def test_k_failures_cost_a_call_for_ten_of_them(self, client: SQSClient, urls: Mapping[str, str]) -> None:
+    def test_k_failures_cost_a_call_for_ten_of_them(self, client: SQSClient, urls: dict[str, str]) -> None:
         calls = calls_of(client, "SendMessageBatch")
         assert send(client, urls["retry"], [sendable(str(number)) for number in range(21)]) == []
         assert [len(call["Entries"]) for call in calls] == [10, 10, 1]
 
-    def test_nothing_to_send_costs_nothing(self, client: SQSClient, urls: Mapping[str, str]) -> None:
+    def test_nothing_to_send_costs_nothing(self, client: SQSClient, urls: dict[str, str]) -> None:
         calls = calls_of(client, "SendMessageBatch")
         assert send(client, urls["retry"], []) == []
         assert calls == []
 
-    def test_what_sqs_did_not_take_of_a_batch_is_returned(self, client: SQSClient, urls: Mapping[str, str]) -> None:
+    def test_what_sqs_did_not_take_of_a_batch_is_returned(self, client: SQSClient, urls: dict[str, str]) -> None:
         messages = [sendable(event_id) for event_id in "abcd"]
         refuse(client, "1", "3")
         refused = send(client, urls["retry"], messages)
@@ -125,29 +128,27 @@ class TestSend:
         assert [arrived["Body"] for arrived in received(client, urls["retry"])] == ['{"id": "a"}', '{"id": "c"}']
 
     @pytest.mark.parametrize("fail", FAILURES.values(), ids=FAILURES)
-    def test_a_call_that_failed_took_nothing(self, client: SQSClient, urls: Mapping[str, str], fail: Failing) -> None:
+    def test_a_call_that_failed_took_nothing(self, client: SQSClient, urls: dict[str, str], fail: Failing) -> None:
         fail(client, "SendMessageBatch")
         messages = [sendable(str(number)) for number in range(11)]
         refused = send(client, urls["retry"], messages)
         assert [one.outgoing for one in refused] == messages
 
-    def test_a_queue_that_is_not_there_took_nothing(self, client: SQSClient, urls: Mapping[str, str]) -> None:
+    def test_a_queue_that_is_not_there_took_nothing(self, client: SQSClient, urls: dict[str, str]) -> None:
         (refused,) = send(client, urls["retry"] + "-gone", [sendable("a")])
         assert refused.outgoing.message.event_id == "a"
 
-    def test_what_an_answer_does_not_name_was_not_taken(self, client: SQSClient, urls: Mapping[str, str]) -> None:
+    def test_what_an_answer_does_not_name_was_not_taken(self, client: SQSClient, urls: dict[str, str]) -> None:
         answer(client, "SendMessageBatch", 200, Successful=[{"Id": "1"}])
         refused = send(client, urls["retry"], [sendable("a"), sendable("b"), sendable("c")])
         assert [one.outgoing.message.event_id for one in refused] == ["a", "c"]
 
-    def test_one_batch_that_fails_keeps_no_other_from_being_sent(
-        self, client: SQSClient, urls: Mapping[str, str]
-    ) -> None:
+    def test_one_batch_that_fails_keeps_no_other_from_being_sent(self, client: SQSClient, urls: dict[str, str]) -> None:
         def fail_the_first(params: dict[str, Any], **_: Any) -> None:
             if "m-0" in params["Entries"][0]["MessageBody"]:
                 raise EndpointConnectionError(endpoint_url="https://sqs.example")
 
-        client.meta.events.register("provide-client-params.sqs.SendMessageBatch", fail_the_first)
+        on(client, "provide-client-params.sqs.SendMessageBatch", fail_the_first)
         messages = [sendable(f"m-{number}") for number in range(13)]
         refused = send(client, urls["retry"], messages)
         assert [one.outgoing for one in refused] == messages[:10]
@@ -182,7 +183,7 @@ class TestPack:
         assert all(len(batch) <= MAX_ENTRIES and sum(one.size for one in batch) <= MAX_BYTES for batch in batches)
 
 
-def delivered(client: SQSClient, urls: Mapping[str, str], name: str, *bodies: str) -> list[Record]:
+def delivered(client: SQSClient, urls: dict[str, str], name: str, *bodies: str) -> list[Record]:
     """Send messages, receive them and return their records: invisible from now on."""
     for body in bodies:
         client.send_message(QueueUrl=urls[name], MessageBody=body)
@@ -192,19 +193,19 @@ def delivered(client: SQSClient, urls: Mapping[str, str], name: str, *bodies: st
     ]
 
 
-def visible(client: SQSClient, urls: Mapping[str, str]) -> dict[str, list[str]]:
+def visible(client: SQSClient, urls: dict[str, str]) -> dict[str, list[str]]:
     return {name: sorted(arrived["Body"] for arrived in received(client, url)) for name, url in urls.items()}
 
 
 class TestGiveBack:
-    def test_what_was_not_started_is_visible_again_at_once(self, client: SQSClient, urls: Mapping[str, str]) -> None:
+    def test_what_was_not_started_is_visible_again_at_once(self, client: SQSClient, urls: dict[str, str]) -> None:
         records = [*delivered(client, urls, "events", "a", "b", "c"), *delivered(client, urls, "retry", "d")]
         give_back(client, urls, records[1:])
         assert visible(client, urls) == {"events": ["b", "c"], "retry": ["d"]}
 
     @pytest.mark.parametrize("fail", FAILURES.values(), ids=FAILURES)
     def test_where_it_fails_they_stay_where_they_are(
-        self, client: SQSClient, urls: Mapping[str, str], fail: Failing
+        self, client: SQSClient, urls: dict[str, str], fail: Failing
     ) -> None:
         records = delivered(client, urls, "events", "a")
         fail(client, "ChangeMessageVisibilityBatch")
@@ -213,16 +214,14 @@ class TestGiveBack:
 
 
 class TestLetGo:
-    def test_records_are_deleted_from_their_queues(self, client: SQSClient, urls: Mapping[str, str]) -> None:
+    def test_records_are_deleted_from_their_queues(self, client: SQSClient, urls: dict[str, str]) -> None:
         records = [*delivered(client, urls, "events", "a", "b"), *delivered(client, urls, "retry", "c", "d")]
         let_go(client, urls, records[1:3])
         give_back(client, urls, records)
         assert visible(client, urls) == {"events": ["a"], "retry": ["d"]}
 
     @pytest.mark.parametrize("fail", FAILURES.values(), ids=FAILURES)
-    def test_where_it_fails_they_are_still_there(
-        self, client: SQSClient, urls: Mapping[str, str], fail: Failing
-    ) -> None:
+    def test_where_it_fails_they_are_still_there(self, client: SQSClient, urls: dict[str, str], fail: Failing) -> None:
         records = delivered(client, urls, "events", "a")
         fail(client, "DeleteMessageBatch")
         let_go(client, urls, records)
@@ -233,7 +232,7 @@ class TestLetGo:
 @pytest.mark.parametrize("act", [give_back, let_go])
 class TestEither:
     def test_one_queue_that_fails_keeps_no_other_from_it(
-        self, client: SQSClient, urls: Mapping[str, str], act: Callable[..., None]
+        self, client: SQSClient, urls: dict[str, str], act: Callable[..., None]
     ) -> None:
         records = [*delivered(client, urls, "events", "a"), *delivered(client, urls, "retry", "b")]
         calls = calls_of(client, "*")
@@ -241,23 +240,19 @@ class TestEither:
         assert [call["QueueUrl"] for call in calls] == [urls["events"] + "-gone", urls["retry"]]
 
     def test_a_queue_that_nobody_knows_is_passed_over(
-        self, client: SQSClient, urls: Mapping[str, str], act: Callable[..., None]
+        self, client: SQSClient, urls: dict[str, str], act: Callable[..., None]
     ) -> None:
         """An event source that the environment does not name: what cannot be done is not worth the batch."""
         calls = calls_of(client, "*")
         act(client, urls, [record("a", queue="other"), record("b", queue="retry")])
         assert [call["QueueUrl"] for call in calls] == [urls["retry"]]
 
-    def test_ten_are_named_in_a_call(
-        self, client: SQSClient, urls: Mapping[str, str], act: Callable[..., None]
-    ) -> None:
+    def test_ten_are_named_in_a_call(self, client: SQSClient, urls: dict[str, str], act: Callable[..., None]) -> None:
         calls = calls_of(client, "*")
         act(client, urls, [record(str(number)) for number in range(21)])
         assert [len(call["Entries"]) for call in calls] == [10, 10, 1]
 
-    def test_no_records_cost_no_call(
-        self, client: SQSClient, urls: Mapping[str, str], act: Callable[..., None]
-    ) -> None:
+    def test_no_records_cost_no_call(self, client: SQSClient, urls: dict[str, str], act: Callable[..., None]) -> None:
         calls = calls_of(client, "*")
         act(client, urls, [])
         assert calls == []

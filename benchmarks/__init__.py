@@ -1,0 +1,1 @@
+"""What Backstop costs, as ratios against plain code, side by side in one run."""
