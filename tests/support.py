@@ -79,7 +79,7 @@ class ScriptedHandler:
         acts = self._acts.get(event_id, [None])
         act = acts.pop(0) if len(acts) > 1 else acts[0]
         if isinstance(act, BaseException):
-            raise act
+            raise act.with_traceback(None)  # an error that is raised again would keep the frames of its former life
         if act is not None:
             act(event, message)
         self.finished[event_id] += 1
@@ -184,8 +184,8 @@ class ProcessLane:
         self.faults.calls.clear()
         self.sqs.calls.clear()
         self.sqs.refuses = lambda operation, entry: False
-        self.stdout.buffer.truncate(0)
-        self.stdout.buffer.seek(0)
+        self.stdout.seek(0)
+        self.stdout.truncate()
         self.handler.forget()
 
     def invoke(self, event: Any, context: Any) -> object:

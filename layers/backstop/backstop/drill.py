@@ -48,7 +48,7 @@ def mark_of(attribute: str | None) -> Mark | None:
         return Mark(
             str(fields["drill"]), int(fields["number"]), Fault(fault) if fault else None, float(fields["until"])
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Kind(StrEnum):
@@ -33,16 +34,12 @@ class Kind(StrEnum):
 class BackstopError(Exception):
     """Anything that Backstop or a handler's author raises to say what kind of failure this is."""
 
-    kind = Kind.UNKNOWN
-
 
 class TransientError(BackstopError):
     """Raised when trying again later may work: the message is retried with backoff.
 
     `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before the next attempt.
     """
-
-    kind = Kind.TRANSIENT
 
     def __init__(self, *args: object, retry_after: float | timedelta | None = None) -> None:
         super().__init__(*args)
@@ -51,8 +48,6 @@ class TransientError(BackstopError):
 
 class PermanentError(BackstopError):
     """Raised when trying again will never work: the message becomes a dead letter at once."""
-
-    kind = Kind.PERMANENT
 
 
 class MalformedEvent(PermanentError):
@@ -68,8 +63,6 @@ class SystemFault(BackstopError):
 
     `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before it is tried again.
     """
-
-    kind = Kind.SYSTEM
 
     def __init__(self, *args: object, retry_after: float | timedelta | None = None) -> None:
         super().__init__(*args)
@@ -91,6 +84,13 @@ class NotYet(BackstopError):
 Kinds = Mapping[type[BaseException], Kind]
 
 _CHAIN_LIMIT = 10
+_LONGEST_WAIT = timedelta(days=365)
+
+_KIND_BY_OWN_TYPE: tuple[tuple[type[BackstopError], Kind], ...] = (
+    (PermanentError, Kind.PERMANENT),
+    (TransientError, Kind.TRANSIENT),
+    (SystemFault, Kind.SYSTEM),
+)
 
 # By qualified name, so that knowing a library costs no import of it. A subclass counts as its base.
 _KIND_BY_NAME: dict[str, Kind] = {
@@ -109,6 +109,7 @@ _KIND_BY_NAME: dict[str, Kind] = {
     "urllib3.exceptions.TimeoutError": Kind.TRANSIENT,
     "urllib3.exceptions.ProtocolError": Kind.TRANSIENT,
     "aiohttp.client_exceptions.ClientConnectionError": Kind.TRANSIENT,
+    "botocore.exceptions.ConnectionError": Kind.TRANSIENT,
     "botocore.exceptions.HTTPClientError": Kind.TRANSIENT,
     # Ours: permission, configuration, a missing resource.
     "ssl.SSLCertVerificationError": Kind.SYSTEM,
@@ -218,9 +219,9 @@ def retry_after(error: BaseException, now: datetime) -> timedelta | None:
     HTTP clients' errors and botocore's. None where nothing asks.
     """
     for link in _chain(error):
-        asked = getattr(link, "retry_after", None)
+        asked = _attribute(link, "retry_after")
         if isinstance(asked, timedelta):
-            return asked
+            return min(max(asked, timedelta(0)), _LONGEST_WAIT)
         header = _retry_after_header(link)
         if header is not None:
             return _parse_retry_after(header, now)
@@ -245,7 +246,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _wrapped(error: BaseException) -> BaseException | None:
     """Return what SQLAlchemy's and urllib's errors wrap without a cause."""
     for name in ("orig", "reason"):
-        inner = getattr(error, name, None)
+        inner = _attribute(error, name)
         if isinstance(inner, BaseException):
             return inner
     return None
@@ -256,8 +257,9 @@ def _kind_of(error: BaseException, kinds: Kinds) -> Kind:
         for base in type(error).__mro__:
             if base in kinds:
                 return kinds[base]
-    if isinstance(error, BackstopError):
-        return error.kind
+    for own, kind in _KIND_BY_OWN_TYPE:
+        if isinstance(error, own):
+            return kind
     return _kind_of_aws(error) or _kind_of_status(error) or _kind_of_sqlstate(error) or _kind_of_type(error)
 
 
@@ -270,11 +272,10 @@ def _kind_of_type(error: BaseException) -> Kind:
 
 
 def _kind_of_aws(error: BaseException) -> Kind | None:
-    response = getattr(error, "response", None)
-    if not isinstance(response, Mapping):
-        return None
-    codes = [str(response.get("Error", {}).get("Code", ""))]
-    codes += [str(reason.get("Code")) for reason in response.get("CancellationReasons") or ()]
+    response = _mapping(_attribute(error, "response"))
+    reasons = response.get("CancellationReasons")
+    found = [response.get("Error"), *(reasons if isinstance(reasons, (list, tuple)) else ())]
+    codes = [str(_mapping(one).get("Code")) for one in found]
     return next((_KIND_BY_AWS_CODE[code] for code in codes if code in _KIND_BY_AWS_CODE), None)
 
 
@@ -291,32 +292,33 @@ def _kind_of_status(error: BaseException) -> Kind | None:
 
 def _http_status(error: BaseException) -> int | None:
     """Return the HTTP status that requests', httpx's, urllib's, aiohttp's or botocore's error carries."""
-    response = getattr(error, "response", None)
+    response = _attribute(error, "response")
     if isinstance(response, Mapping):
-        return _as_int(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
+        return _as_int(_mapping(response.get("ResponseMetadata")).get("HTTPStatusCode"))
     for holder, name in ((response, "status_code"), (error, "status"), (error, "code")):
-        status = _as_int(getattr(holder, name, None))
+        status = _as_int(_attribute(holder, name))
         if status is not None:
             return status
     return None
 
 
 def _kind_of_sqlstate(error: BaseException) -> Kind | None:
-    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    state = _attribute(error, "sqlstate") or _attribute(error, "pgcode")
     if not isinstance(state, str) or not _SQLSTATE.fullmatch(state):
         return None
     return Kind.TRANSIENT if _TRANSIENT_SQLSTATE.fullmatch(state) else None
 
 
 def _retry_after_header(error: BaseException) -> str | None:
-    response = getattr(error, "response", None)
+    response = _attribute(error, "response")
     if isinstance(response, Mapping):
-        headers = response.get("ResponseMetadata", {}).get("HTTPHeaders")
+        headers = _mapping(response.get("ResponseMetadata")).get("HTTPHeaders")
     else:
-        headers = getattr(response, "headers", None) or getattr(error, "headers", None)
-    if headers is None or not hasattr(headers, "get"):
+        headers = _attribute(response, "headers") or _attribute(error, "headers")
+    get = _attribute(headers, "get")
+    if not callable(get):
         return None
-    value = headers.get("Retry-After") or headers.get("retry-after")
+    value = get("Retry-After") or get("retry-after")
     return value if isinstance(value, str) else None
 
 
@@ -325,11 +327,23 @@ def _parse_retry_after(header: str, now: datetime) -> timedelta | None:
         return timedelta(seconds=int(header))
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(moment - now, timedelta(0))
+
+
+def _attribute(holder: object, name: str) -> Any:
+    """Read an attribute of somebody else's error, which may be a property that raises."""
+    try:
+        return getattr(holder, name, None)
+    except Exception:  # noqa: BLE001  # what cannot be read says nothing
+        return None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _as_int(value: object) -> int | None:

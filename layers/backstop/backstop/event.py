@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError, JSONDecoder
+from math import isinf
 from typing import Any, Final, NoReturn
 
 import fastjsonschema
-from fastjsonschema import JsonSchemaException
+from fastjsonschema import JsonSchemaValueException
 
 from backstop.errors import MalformedEvent
 
@@ -17,6 +18,7 @@ MAX_DEPTH: Final = 64
 
 MAX_ID_LENGTH: Final = 256
 
+_UNBOUNDED: Final = "a number beyond all bounds"
 _TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH} levels"
 
 Event = dict[str, Any]
@@ -30,6 +32,7 @@ def parser(schema: Mapping[str, Any]) -> Parse:
     key that stands twice in an object, the last counts (RFC 8259 leaves it open).
     """
     validate: Callable[[Any], Any] = fastjsonschema.compile(dict(schema), use_default=False)
+    names = _names(schema)
 
     def parse(body: str) -> Event:
         event = _decode(body)
@@ -37,8 +40,10 @@ def parser(schema: Mapping[str, Any]) -> Parse:
             raise MalformedEvent(f"an event is a JSON object; this is a {type(event).__name__}")
         try:
             validate(event)
-        except JsonSchemaException as error:
-            raise MalformedEvent(f"not what the schema allows: {error}") from None
+        except JsonSchemaValueException as error:
+            raise MalformedEvent(f"not what the schema allows: {_told(error, names)}") from None
+        except (ArithmeticError, RecursionError):
+            raise MalformedEvent(_UNBOUNDED) from None
         event_id = event.get("id")
         if type(event_id) is not str or not 0 < len(event_id) <= MAX_ID_LENGTH:
             raise MalformedEvent(f"an event has an `id`: a string of 1 to {MAX_ID_LENGTH} characters")
@@ -47,11 +52,34 @@ def parser(schema: Mapping[str, Any]) -> Parse:
     return parse
 
 
+def _names(schema: Any) -> frozenset[str]:
+    """Return every name that stands in a schema."""
+    if isinstance(schema, Mapping):
+        return frozenset(schema).union(*(_names(value) for value in schema.values()))
+    if isinstance(schema, list):
+        return frozenset().union(*(_names(value) for value in schema))
+    return frozenset()
+
+
+def _told(error: JsonSchemaValueException, names: frozenset[str]) -> str:
+    """Say what is wrong and where, without names that a sender made up."""
+    root, *path = error.path
+    where = "".join(f"[{part}]" if part.isdecimal() else f".{part if part in names else '*'}" for part in path)
+    return f"{root}{where}{error.message.removeprefix(error.name or root)}"
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise MalformedEvent(_UNBOUNDED)
+    return number
+
+
 def _reject_constant(name: str) -> NoReturn:
     raise MalformedEvent(f"{name} is not JSON")
 
 
-_decoder = JSONDecoder(parse_constant=_reject_constant)
+_decoder = JSONDecoder(parse_constant=_reject_constant, parse_float=_finite)
 _scan = _decoder.scan_once  # type: ignore[attr-defined]  # the C scanner: `decode` without its two regular expressions
 
 
@@ -60,12 +88,10 @@ def _decode(body: str) -> Any:
         value, end = _scan(body, 0)
         if end != len(body):  # white space around it, or more than one value
             value = _decoder.decode(body)
-    except StopIteration:
+    except StopIteration:  # white space before it, or nothing that is JSON
         value = _decode_padded(body)
-    except RecursionError:
-        raise MalformedEvent(_TOO_DEEP) from None
-    except JSONDecodeError as error:
-        raise _not_json(error) from None
+    except (ValueError, RecursionError) as error:
+        raise _malformed(error) from None
     if body.count("{") + body.count("[") > MAX_DEPTH:
         _require_shallow(value)
     if "\\u" in body or not body.isascii():
@@ -74,17 +100,16 @@ def _decode(body: str) -> Any:
 
 
 def _decode_padded(body: str) -> Any:
-    """Decode what does not begin with a value: white space before it, or nothing that is JSON."""
     try:
         return _decoder.decode(body)
-    except RecursionError:
-        raise MalformedEvent(_TOO_DEEP) from None
-    except JSONDecodeError as error:
-        raise _not_json(error) from None
+    except (ValueError, RecursionError) as error:
+        raise _malformed(error) from None
 
 
-def _not_json(error: JSONDecodeError) -> MalformedEvent:
-    return MalformedEvent(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
+def _malformed(error: Exception) -> MalformedEvent:
+    if isinstance(error, JSONDecodeError):
+        return MalformedEvent(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
+    return MalformedEvent(_TOO_DEEP if isinstance(error, RecursionError) else _UNBOUNDED)
 
 
 def _require_shallow(value: Any) -> None:

@@ -12,9 +12,9 @@ from typing import Final
 VERSION: Final = 1
 
 _PARAMETERS: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE), name)
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), name)
     for pattern, name in (
-        (r"""(["'`])(?:\\.|(?!\1)[^\\])*\1""", "<quoted>"),
+        (r"""(?<!\w)(["'`])(?:\\.|(?!\1(?!\w))[^\\])*(?:\1|\Z)""", "<quoted>"),  # or cut off before its end
         (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", "<email>"),
         (r"\b[a-z][a-z0-9+.-]{1,20}://[^\s,;)\]}>]+", "<url>"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
@@ -23,7 +23,7 @@ _PARAMETERS: Final = tuple(
         (r"\b0x[0-9a-f]+\b", "<hex>"),
         (r"\b(?=[0-9a-f]*\d)[0-9a-f]{12,}\b", "<hash>"),
         (r"(?<![\w<])(?:/[\w.@%+-]+){2,}/?", "<path>"),
-        (r"(?<![A-Za-z<])[+-]?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", "<number>"),
+        (r"(?:(?<![\w<])[+-])?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", "<number>"),
     )
 )
 

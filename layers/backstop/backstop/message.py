@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from backstop.errors import Kind
 from backstop.trail import ATTRIBUTE, FRESH, Trail
 
 Record = Mapping[str, Any]
@@ -50,6 +51,13 @@ class Message(NamedTuple):
     def first_failed_at(self) -> datetime | None:
         """When this message first failed; None as long as it has not."""
         return self.trail.first_failed_at
+
+    def waited_until(self, now: datetime) -> timedelta:
+        """Return how long it has waited for faults that were ours, `now` included."""
+        waited = timedelta(seconds=self.trail.waited_seconds)
+        if self.trail.kind == Kind.SYSTEM and self.trail.last_failed_at is not None:
+            waited += now - self.trail.last_failed_at
+        return waited
 
     @property
     def sent_at(self) -> datetime:

@@ -131,8 +131,18 @@ def _judge(record: Record, event_id: str, error: Exception, flow: Flow) -> Faile
     message = read(record, event_id, flow.queues, now)
     kind = classify(error, flow.kinds)
     wait = None if kind is Kind.PERMANENT else retry_after(error, now)
-    failure = Failure(kind, message.attempt, message.first_failed_at or now, wait, isinstance(error, Crashed))
+    failure = Failure(kind, message.attempt, _since(message, kind, now), wait, isinstance(error, Crashed))
     return Failed(message, decide(failure, flow.policy, now, flow.dice()), kind, error)
+
+
+def _since(message: Message, kind: Kind, now: datetime) -> datetime:
+    """Return when its time began to run: time in which the fault was ours is not the message's."""
+    waited = message.waited_until(now)
+    if kind is Kind.SYSTEM:
+        return now - waited
+    if message.trail.attempt == 0 or message.first_failed_at is None:
+        return now
+    return min(message.first_failed_at + waited, now)
 
 
 def _event_id(record: Record, parse: Parse) -> str:

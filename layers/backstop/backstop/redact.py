@@ -8,23 +8,24 @@ from typing import Final
 MASK: Final = "[redacted]"
 
 _TELLING_NAMES: Final = (
-    r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth(?:orization)?"
-    r"|cookie|session(?:[_-]?id)?|signature|client[_-]?secret|card|cvv|cvc|iban|ssn"
+    r"pass(?:word|wd|phrase)|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization"
+    r"|cookie|session[_-]?id|signature|card[_-]?(?:number|no)"
+    r"|(?<![a-z])(?:pass|pwd|auth|session|card|cvv|cvc|iban|ssn)(?![a-z])"
 )
 
 # Each with what it leaves standing, so that a reader still sees what kind of thing was there. Repetitions are bounded:
 # an error's text may be hostile, and must not cost time that grows with its square.
 _RULES: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE), replacement)
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), replacement)
     for pattern, replacement in (
         (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", MASK),
         (r"\b(bearer|basic|digest)\s+[A-Za-z0-9._~+/=-]{6,}", rf"\1 {MASK}"),
         (r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*", MASK),
         (r"\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{12,}\b", MASK),
-        (r"\b(?:sk|pk|rk|ghp|gho|ghs|xox[abprs])[_-][A-Za-z0-9_-]{8,}", MASK),
-        (r"(\w{1,20}://)[^\s/@:]{1,256}:[^\s/@]{1,256}@", rf"\1{MASK}@"),
+        (r"\b(?:sk|pk|rk|gh[a-z]|github_pat|xox[a-z])[_-][A-Za-z0-9_-]{8,}", MASK),
+        (r"(\w{1,20}://)[^\s/@:]{0,256}:[^\s/@]{1,256}@", rf"\1{MASK}@"),
         (
-            rf"""(["']?[\w.-]{{0,32}}(?:{_TELLING_NAMES})[\w.-]{{0,32}}["']?\s?[=:]\s?)("[^"]*"|'[^']*'|[^\s,;&}}\])]+)""",
+            rf"""(["']?[\w.-]{{0,32}}(?:{_TELLING_NAMES})[\w.-]{{0,32}}["']?\s{{0,8}}[=:]\s{{0,8}})("(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[^\s,;&}}\])]+)""",
             rf"\1{MASK}",
         ),
         (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", "[email]"),

@@ -62,6 +62,7 @@ def trail_after(
         first_failed_at=trail.first_failed_at or now,
         last_failed_at=now,
         not_before=not_before,
+        waited_seconds=int(message.waited_until(now).total_seconds()),
         source_queue=trail.source_queue or message.queue,
         verdict="dead" if isinstance(verdict, Dead) else "retry",
         dead_because=verdict.reason if isinstance(verdict, Dead) else "",
@@ -115,7 +116,7 @@ class Report:
             max_attempts=max_attempts,
             queue=message.queue,
             source_queue=trail.source_queue,
-            redrive_id=trail.redrive_id,
+            redrive_id=redact(trail.redrive_id),
             kind=trail.kind,
             dead_because=trail.dead_because,
             group=trail.group,
@@ -138,10 +139,10 @@ class Report:
             max_attempts=max_attempts,
             queue=message.queue,
             source_queue=trail.source_queue,
-            redrive_id=trail.redrive_id,
-            kind=trail.kind,
-            group=trail.group,
-            error_type=trail.error_type,
+            redrive_id=redact(trail.redrive_id),
+            kind=redact(trail.kind),
+            group=redact(trail.group),
+            error_type=redact(trail.error_type),
         )
 
     def fields(self) -> dict[str, Any]:

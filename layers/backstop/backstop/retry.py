@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from functools import cache, wraps
+from types import ModuleType
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from backstop import invocation
+
+if TYPE_CHECKING:
+    from stamina import RetryingCaller
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,16 +37,30 @@ def retry(
     def decorate(call: Callable[P, T]) -> Callable[P, T]:
         @wraps(call)
         def retried(*args: P.args, **kwargs: P.kwargs) -> T:
-            import stamina  # costs a cold start, and only a retried call needs it
-
-            caller = stamina.RetryingCaller(
-                attempts=attempts, timeout=_budget(), wait_initial=wait_initial, wait_max=wait_max
+            budget = _budget().total_seconds()
+            if budget <= 0:
+                return call(*args, **kwargs)
+            longest_wait = min(wait_max, budget / 4)
+            caller: RetryingCaller = _stamina().RetryingCaller(
+                attempts=attempts,
+                timeout=budget - longest_wait,  # the last wait begins before it and ends within the budget
+                wait_initial=min(wait_initial, longest_wait),
+                wait_max=longest_wait,
             )
             return caller.on(on)(call, *args, **kwargs)
 
         return retried
 
     return decorate
+
+
+@cache
+def _stamina() -> ModuleType:
+    """Import it at first use: it costs a cold start, and only a retried call needs it."""
+    import stamina
+
+    stamina.instrumentation.set_on_retry_hooks(())  # they would log what the call was given: payloads
+    return stamina
 
 
 def _budget() -> timedelta:

@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 
 ATTRIBUTE: Final = "backstop"
 VERSION: Final = 1
-MAX_LENGTH: Final = 8192
-"""An attribute longer than this was not written here: a whole history takes about 1,500 characters."""
+MAX_LENGTH: Final = 16_384
+"""An attribute longer than this was not written here: the longest history, escaped throughout, takes about 10,000."""
 MAX_REASON: Final = 512
 
 _MAX_ATTEMPT: Final = 1000
@@ -22,8 +22,9 @@ _LATEST: Final = timedelta(hours=24)
 class Trail:
     """What befell a message before now.
 
-    `attempt` counts the handler's tries so far, `verdict` is the last one (`retry` or `dead`), `dead_because` the
-    reason where it is dead, `not_before` the time before which it is not tried: SQS could not delay it that long.
+    `attempt` counts the handler's tries so far, `waited_seconds` the time spent on faults that were ours. `verdict`
+    is the last one (`retry` or `dead`), `dead_because` the reason where it is dead, `not_before` the time before
+    which it is not tried: SQS could not delay it that long.
     """
 
     attempt: int = 0
@@ -32,6 +33,7 @@ class Trail:
     first_failed_at: datetime | None = None
     last_failed_at: datetime | None = None
     not_before: datetime | None = None
+    waited_seconds: int = 0
     source_queue: str = ""
     verdict: str = ""
     dead_because: str = ""
@@ -45,6 +47,8 @@ class Trail:
     def serialise(self) -> str:
         """Return the attribute's value: ASCII JSON, so that any queue takes it; what is empty is left out."""
         fields = {name: _to_json(value) for name, value in asdict(self).items() if value not in ("", None)}
+        if not self.waited_seconds:
+            del fields["waited_seconds"]
         return json.dumps({"version": VERSION} | fields, separators=(",", ":"))
 
     def shortened(self) -> Self:
@@ -60,7 +64,8 @@ class Trail:
         """
         fields = _fields(text)
         trail = cls(
-            attempt=_attempt(fields.get("attempt")),
+            attempt=_count(fields.get("attempt"), _MAX_ATTEMPT),
+            waited_seconds=_count(fields.get("waited_seconds"), int(_OLDEST.total_seconds())),
             first_failed_at=_moment(fields.get("first_failed_at"), now, now),
             last_failed_at=_moment(fields.get("last_failed_at"), now, now),
             not_before=_moment(fields.get("not_before"), now, now + _LATEST),
@@ -69,7 +74,7 @@ class Trail:
             **{name: _text(fields.get(name)) for name in _TEXTS},
         )
         if trail.verdict == "dead":
-            return replace(trail, attempt=0, first_failed_at=None, not_before=None)
+            return replace(trail, attempt=0, first_failed_at=None, not_before=None, waited_seconds=0)
         return trail
 
 
@@ -92,10 +97,10 @@ def _fields(text: str | None) -> dict[str, Any]:
     return fields if isinstance(fields, dict) and fields.get("version") == VERSION else {}
 
 
-def _attempt(value: object) -> int:
+def _count(value: object, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         return 0
-    return min(max(value, 0), _MAX_ATTEMPT)
+    return min(max(value, 0), most)
 
 
 def _moment(value: object, now: datetime, latest: datetime) -> datetime | None:

@@ -61,7 +61,11 @@ class Policy:
 
 
 class Failure(NamedTuple):
-    """The facts that decide: `attempt` includes the one that just failed."""
+    """The facts that decide.
+
+    `attempt` includes the one that just failed. `first_failed_at` is when its time began to run; where the fault is
+    ours, when it began to wait.
+    """
 
     kind: Kind
     attempt: int
@@ -78,7 +82,7 @@ def decide(failure: Failure, policy: Policy, now: datetime, dice: float) -> Retr
         return Dead(Reason.PERMANENT)
     if failure.kind is Kind.SYSTEM:
         waiting = policy.backoff.deferral(now - failure.first_failed_at, dice)
-        return Retry(now + (failure.retry_after or waiting), is_counted=False)
+        return Retry(now + max(waiting, failure.retry_after or waiting), is_counted=False)
     if failure.attempt >= policy.attempts(failure.kind):
         return Dead(Reason.EXHAUSTED)
     delay = policy.backoff.delay(failure.attempt, dice)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MAX_CRASHES: Final = 2
 """How many workers an event may kill before it is not run again."""
 
+_NO_ANSWER: Final = "the idempotency table did not answer"
 _MAX_KEYS: Final = 100
 """Keys that a BatchGetItem call takes (DynamoDB quotas)."""
 
@@ -63,6 +64,8 @@ class Idempotency:
         self._store.was_received_before = was_received_before
         try:
             self._run(event_id=event_id, call=call)
+        except _Raised as carried:
+            raise carried.error from carried.error.__cause__
         except IdempotencyAlreadyInProgressError:
             raise NotYet(self._store.busy_until) from None
         except IdempotencyInconsistentStateError:
@@ -70,7 +73,7 @@ class Idempotency:
         except IdempotencyPersistenceLayerError as error:
             if isinstance(error.__cause__, Crashed):
                 raise error.__cause__ from None
-            raise StoreUnavailable("the idempotency table did not answer") from error.__cause__
+            raise StoreUnavailable(_NO_ANSWER) from error.__cause__
 
     def were_running(self, event_ids: Sequence[str]) -> frozenset[str]:
         """Return those events whose record says that a worker died while running them.
@@ -86,7 +89,18 @@ class Idempotency:
 
 
 def _call(*, event_id: str, call: Callable[[], None]) -> None:  # Powertools reads the id
-    call()
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is the handler's
+        raise _Raised(error) from None
+
+
+class _Raised(Exception):
+    """Carries what a handler raised past Powertools, which tries some errors again and may hide others."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 class _CrashCountingStore(DynamoDBPersistenceLayer):
@@ -103,7 +117,7 @@ class _CrashCountingStore(DynamoDBPersistenceLayer):
         try:
             answer = self.client.batch_get_item(RequestItems={self.table_name: request})
         except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailable("the idempotency table did not answer") from error
+            raise StoreUnavailable(_NO_ANSWER) from error
         items = answer["Responses"].get(self.table_name, [])
         return {item[self.key_attr]["S"] for item in items if self._is_abandoned(item)}
 

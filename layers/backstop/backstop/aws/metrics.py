@@ -18,9 +18,11 @@ def publish(reports: Sequence[Report], function: str) -> None:
     errors = Counter(report.error_type for report in reports if report.pipeline_event == "failed")
     for error_type, count in errors.items():
         with single_metric("ErrorCount", MetricUnit.Count, count, namespace=NAMESPACE) as metric:
+            metric.service = ""  # else Powertools makes a dimension of an environment variable
             metric.add_dimension("ErrorType", error_type)
     verdicts = Counter("Recovered" if report.verdict == "Done" else report.verdict for report in reports)
     for verdict, count in verdicts.items():
         with single_metric("VerdictCount", MetricUnit.Count, count, namespace=NAMESPACE) as metric:
+            metric.service = ""
             metric.add_dimension("Verdict", verdict)
             metric.add_dimension("Function", function)
