@@ -25,7 +25,7 @@ import boto3
 import time_machine
 from moto import mock_aws
 
-from backstop import Message
+from backstop import Kind, Message
 from backstop.aws import clients
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults
@@ -47,7 +47,7 @@ VISIBILITY_TIMEOUT: Final = 6 * FUNCTION_TIMEOUT
 MAX_RECEIVE_COUNT: Final = 10
 
 Event = dict[str, Any]
-Act = BaseException | Callable[[Event, Message], object] | None
+Act = BaseException | Callable[[Event, Any], object] | None
 """What the handler does with an event: nothing but finish, raise, or run something first."""
 
 
@@ -60,6 +60,8 @@ class ScriptedHandler:
         self.finished: Counter[str] = Counter()
         """How often each event was run to its end: its effects."""
         self.messages: list[Message] = []
+        self.kinds: dict[type[BaseException], Kind] = {}
+        """The handler's own table of errors."""
         self._acts: dict[str, list[Act]] = {}
 
     def will(self, event_id: str, *acts: Act) -> None:
@@ -73,9 +75,13 @@ class ScriptedHandler:
 
     def handle(self, event: Event, message: Message) -> None:
         """Do as told."""
+        self.messages.append(message)
+        self.run(event, message)
+
+    def run(self, event: Event, message: Message | None = None) -> None:
+        """Do as told, where nobody says anything of the message."""
         event_id = event["id"]
         self.runs.append(event_id)
-        self.messages.append(message)
         acts = self._acts.get(event_id, [None])
         act = acts.pop(0) if len(acts) > 1 else acts[0]
         if isinstance(act, BaseException):
@@ -209,7 +215,7 @@ class ProcessLane:
         _forget_modules()
         if self.script is not None:
             stand_in = ModuleType("handler")
-            vars(stand_in).update(handle=self.script.handle)
+            vars(stand_in).update(handle=self.script.handle, KINDS=self.script.kinds)
             sys.modules["handler"] = stand_in
         spec = importlib.util.spec_from_file_location("app", PROCESS / "app.py")
         assert spec is not None
@@ -249,12 +255,17 @@ def trail_of(message: QueuedMessage) -> dict[str, Any]:
 
 
 @contextmanager
-def process_lane(script: ScriptedHandler | None = None, **environment: str) -> Iterator[ProcessLane]:
-    """Set a lane up. Without a script it runs the sample's own handler, on tables `catalog` and `orders`."""
+def process_lane(
+    script: ScriptedHandler | None = None, *, seed: int = 0, is_shuffled: bool = False, **environment: str
+) -> Iterator[ProcessLane]:
+    """Set a lane up. Without a script it runs the sample's own handler, on tables `catalog` and `orders`.
+
+    Shuffled queues hand out in any order, as AWS's may; `environment` overrides the function's variables.
+    """
     import stamina  # as the product: only where it is needed
 
     clock, faults = VirtualClock(), Faults()
-    lane = ProcessLane(clock, _queues(clock, faults), faults, script)
+    lane = ProcessLane(clock, make_queues(clock, faults, seed=seed, is_shuffled=is_shuffled), faults, script)
     with ExitStack() as stack:
         clock.follow(stack.enter_context(time_machine.travel(clock.now(), tick=False)).move_to)
         stack.enter_context(mock_aws())
@@ -263,7 +274,7 @@ def process_lane(script: ScriptedHandler | None = None, **environment: str) -> I
         stack.enter_context(patch.object(sys, "path", [str(PROCESS), *sys.path]))
         stack.callback(_forget_logger)
         stack.callback(random.setstate, random.getstate())
-        random.seed(0)
+        random.seed(seed)
         stack.enter_context(stamina.set_testing(True, attempts=3, cap=True))  # tries again without a wait
         lane.tables = _tables()
         stack.enter_context(faults.installed(_dynamodb()))
@@ -272,8 +283,9 @@ def process_lane(script: ScriptedHandler | None = None, **environment: str) -> I
         yield lane
 
 
-def _queues(clock: VirtualClock, faults: Faults) -> FakeSqs:
-    sqs = FakeSqs(clock, faults)
+def make_queues(clock: VirtualClock, faults: Faults, *, seed: int, is_shuffled: bool) -> FakeSqs:
+    """Make the three queues as template.yaml has them."""
+    sqs = FakeSqs(clock, faults, seed, is_shuffled=is_shuffled)
     sqs.create_queue(QueueName="shop-dead", Attributes={"MessageRetentionPeriod": "1209600"})
     redrive = {"deadLetterTargetArn": sqs.queue("shop-dead").arn, "maxReceiveCount": MAX_RECEIVE_COUNT}
     attributes = {

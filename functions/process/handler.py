@@ -32,7 +32,7 @@ def handle(order: Mapping[str, Any], message: Message) -> None:
     """Price the order from the catalogue, then store it and take its items from stock in one transaction."""
     quantities: Counter[str] = Counter()
     for item in order["items"]:
-        quantities[item["sku"]] += item["quantity"]
+        quantities[item["sku"]] += int(item["quantity"])  # JSON Schema takes 1.0 for an integer, too
     prices = read_prices(quantities.keys(), order["currency"])
     total = sum(prices[sku] * quantity for sku, quantity in quantities.items())
     place(order, quantities, total, message.token)

@@ -6,7 +6,7 @@ import urllib.error
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import botocore.exceptions
 import pytest
@@ -262,6 +262,10 @@ class Touchy(Exception):
         raise RuntimeError("no response was read")
 
 
+def refuse(_name: str) -> NoReturn:
+    raise RuntimeError("headers are read once")
+
+
 HOSTILE: Mapping[str, BaseException] = {
     "no error in the response": foreign("team.Odd", response={"Error": None}),
     "a text for an error": foreign("team.Odd", response={"Error": "boom"}),
@@ -270,6 +274,7 @@ HOSTILE: Mapping[str, BaseException] = {
     "a number of reasons": foreign("team.Odd", response={"CancellationReasons": 5}),
     "a code that is a list": foreign("team.Odd", response={"Error": {"Code": []}}),
     "an attribute that raises": Touchy(),
+    "headers that raise": foreign("team.Odd", headers=SimpleNamespace(get=refuse)),
     "headers of another kind": foreign("team.Odd", headers=["Retry-After"]),
 }
 

@@ -55,6 +55,10 @@ def test_what_differs_from_one_occurrence_to_the_next_is_named(text: str, parame
         pytest.param(f"'{MARKER}' isn't known", id="apostrophe behind"),
         pytest.param(f"doesn't know \"{MARKER}\" or '{MARKER}'", id="both quotes"),
         pytest.param(f"could not read '{MARKER * 100}", id="never closed, as its text was cut off"),
+        pytest.param(f"could not read '{MARKER}\\", id="cut off in the middle of an escape"),
+        pytest.param(f"could not read {MARKER.encode()!r}", id="bytes"),
+        pytest.param(f"could not read rb'{MARKER}' or u'{MARKER}'", id="with letters before the quotes"),
+        pytest.param(f"name='{MARKER}', names=['{MARKER}']", id="within brackets"),
     ],
 )
 def test_what_is_quoted_is_not_told(text: str) -> None:
@@ -77,6 +81,8 @@ IDS: Mapping[str, tuple[str, ...]] = {
     "addresses of people": ("anna@example.com", "bob@mail.example.org"),
     "addresses": ("https://a.example/1", "https://b.example/2?x=y"),
     "a letter and a number": ("A17", "A27"),
+    "ULIDs": ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "01BX5ZZKBKACTAV9WEVGEMMVRZ"),
+    "short hashes": ("5f3a91bc", "9c0d12aa"),
     "letters and a number": ("ORD1001", "ORD2001", "ORD70"),
 }
 

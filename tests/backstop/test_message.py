@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from backstop.trail import FRESH, Trail
 from tests.backstop import NOW, QUEUES, message, record, string
 
 TRAIL = Trail(attempt=2, event_id="a", reason="no price")
+AN_HOUR_AGO = NOW - timedelta(hours=1)
 BINARY = {"binaryValue": base64.b64encode(b"\x00\xff\x01").decode(), "dataType": "Binary.png"}
 
 
@@ -66,6 +68,23 @@ class TestMessage:
 
     def test_the_token_differs_from_event_to_event(self) -> None:
         assert len({message(event_id).token for event_id in ("order-1", "order-2", "Order-1", "", "訂單")}) == 5
+
+    @pytest.mark.parametrize(
+        ("trail", "waited"),
+        [
+            pytest.param(FRESH, timedelta(0), id="fresh"),
+            pytest.param(Trail(kind="transient", last_failed_at=AN_HOUR_AGO), timedelta(0), id="its own fault"),
+            pytest.param(Trail(kind="system", last_failed_at=AN_HOUR_AGO), timedelta(hours=1), id="our fault"),
+            pytest.param(Trail(kind="transient", waited_seconds=60), timedelta(seconds=60), id="our fault before"),
+            pytest.param(
+                Trail(kind="system", last_failed_at=AN_HOUR_AGO, waited_seconds=60),
+                timedelta(hours=1, seconds=60),
+                id="our fault again and again",
+            ),
+        ],
+    )
+    def test_time_is_waited_while_the_fault_is_ours(self, trail: Trail, waited: timedelta) -> None:
+        assert message(trail=trail).waited_until(NOW) == waited
 
 
 class TestOutgoing:

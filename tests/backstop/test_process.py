@@ -25,6 +25,7 @@ from backstop.trail import Trail
 from backstop.verdict import Dead, Reason, Retry
 from tests.backstop import NOW, Team, bodies, record, string
 
+A_DAY_AGO = NOW - timedelta(days=1)
 IN_5_S = NOW + timedelta(seconds=5)
 
 
@@ -80,12 +81,29 @@ class TestSettle:
         (failed,) = settled(with_history("a", attempt=5, first_failed_at=NOW), fails={"a": TransientError()}).failed
         assert failed.verdict == Dead(Reason.EXHAUSTED)
 
-    def test_time_that_passed_while_the_fault_was_ours_is_not_the_messages(self) -> None:
+    @pytest.mark.parametrize(
+        "history",
+        [
+            pytest.param({"attempt": 0, "kind": "system", "last_failed_at": NOW}, id="never its own fault"),
+            pytest.param({"attempt": 1, "kind": "system", "last_failed_at": A_DAY_AGO}, id="once its own fault"),
+            pytest.param({"attempt": 2, "kind": "transient", "waited_seconds": 24 * 3600}, id="our fault in between"),
+        ],
+    )
+    def test_time_that_passed_while_the_fault_was_ours_is_not_the_messages(self, history: dict[str, Any]) -> None:
         """Were it, a message that sat out an outage would be dead of the first conflict after it."""
-        yesterday = NOW - timedelta(hours=25)
-        waited = with_history("a", attempt=0, kind="system", first_failed_at=yesterday, last_failed_at=NOW)
+        waited = with_history("a", first_failed_at=NOW - timedelta(hours=25), **history)
         (failed,) = settled(waited, fails={"a": TransientError()}).failed
         assert failed.verdict == Retry(IN_5_S, is_counted=True)
+
+    def test_time_that_passed_between_its_own_failures_is_the_messages(self) -> None:
+        old = with_history("a", attempt=1, kind="transient", first_failed_at=NOW - timedelta(hours=25))
+        (failed,) = settled(old, fails={"a": TransientError()}).failed
+        assert failed.verdict == Dead(Reason.EXHAUSTED)
+
+    def test_a_fault_of_ours_is_asked_about_less_often_the_longer_it_lasts(self) -> None:
+        waited = with_history("a", kind="system", first_failed_at=A_DAY_AGO, last_failed_at=A_DAY_AGO)
+        (failed,) = settled(waited, fails={"a": SystemFault()}).failed
+        assert failed.verdict == Retry(NOW + timedelta(seconds=900), is_counted=False)
 
     def test_what_is_no_event_is_dead_and_not_run(self) -> None:
         team = Team()

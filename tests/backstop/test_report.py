@@ -136,6 +136,11 @@ class TestTrailAfter:
         after = trail_after(message(queue="events"), LATER, Kind.TRANSIENT, BOOM, NOW, "", None)
         assert (after.source_queue, after.first_failed_at) == ("events", NOW)
 
+    def test_keeps_how_long_it_waited_for_faults_of_ours(self) -> None:
+        waited = message(trail=replace(TRAIL, kind="system", last_failed_at=NOW - timedelta(minutes=1)))
+        after = trail_after(waited, LATER, Kind.TRANSIENT, BOOM, NOW, "", None)
+        assert (after.waited_seconds, after.kind) == (60, "transient")
+
     def test_waiting_changes_nothing_but_the_time(self) -> None:
         until = NOW + timedelta(hours=1)
         waiting = message(trail=TRAIL, queue="retry")

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backstop.errors import Kind
 from backstop.trail import FRESH, MAX_LENGTH, MAX_REASON, Trail
+from backstop.verdict import Reason
 from tests.backstop import NOW, QUEUES
 
 FULL = Trail(
@@ -31,6 +33,7 @@ FULL = Trail(
 )
 
 texts = st.text(max_size=40)
+names_of_things = st.from_regex(r"([\w.-]{1,64})?", fullmatch=True)
 moments = st.datetimes(
     datetime(2025, 1, 2),  # noqa: DTZ001  # Hypothesis takes its bounds without a zone
     datetime(2026, 1, 1),  # noqa: DTZ001
@@ -44,15 +47,16 @@ trails = st.builds(
     first_failed_at=st.none() | moments,
     last_failed_at=st.none() | moments,
     not_before=st.none() | moments,
+    waited_seconds=st.integers(0, 365 * 24 * 60 * 60),
     source_queue=st.sampled_from(["", *QUEUES]),
     verdict=st.sampled_from(["", "retry"]),
-    dead_because=texts,
-    kind=texts,
-    error_type=texts,
-    group=texts,
+    dead_because=st.sampled_from(["", *Reason]),
+    kind=st.sampled_from(["", *Kind]),
+    error_type=st.from_regex(r"(\w{1,64})?", fullmatch=True),
+    group=st.from_regex(r"([0-9a-f]{16})?", fullmatch=True),
     reason=texts,
-    release=texts,
-    redrive_id=texts,
+    release=names_of_things,
+    redrive_id=names_of_things,
 )
 
 
@@ -78,7 +82,9 @@ def test_what_is_written_is_read_again(trail: Trail) -> None:
 @settings(deadline=None)
 @given(trails.map(lambda trail: replace(trail, verdict="dead")))
 def test_a_redriven_message_starts_its_attempts_anew_and_keeps_its_history(trail: Trail) -> None:
-    assert parse(trail.serialise()) == replace(trail, attempt=0, first_failed_at=None, not_before=None)
+    assert parse(trail.serialise()) == replace(
+        trail, attempt=0, first_failed_at=None, not_before=None, waited_seconds=0
+    )
 
 
 @settings(deadline=None)
@@ -115,6 +121,8 @@ def test_the_longest_history_that_is_written_is_read_again(character: str) -> No
         error_type="E" * 64,
         reason=character * MAX_REASON,
         release="r" * 64,
+        redrive_id="r" * 64,
+        waited_seconds=365 * 24 * 60 * 60,
     )
     assert len(longest.serialise()) <= MAX_LENGTH
     assert parse(longest.serialise()) == longest
@@ -159,6 +167,11 @@ def test_attempts_are_a_number_within_bounds(attempt: object, read: int) -> None
     assert parse_fields(attempt=attempt).attempt == read
 
 
+@pytest.mark.parametrize(("seconds", "read"), [(-1, 0), (60, 60), (10**9, 365 * 24 * 60 * 60), (True, 0), ("60", 0)])
+def test_the_time_waited_is_a_number_within_a_year(seconds: object, read: int) -> None:
+    assert parse_fields(waited_seconds=seconds).waited_seconds == read
+
+
 @pytest.mark.parametrize("queue", ["https://queue.example/evil", "other", "Events", "", None, 5, ["events"]])
 def test_no_queue_but_the_stacks_own_is_taken_from_it(queue: object) -> None:
     assert parse_fields(source_queue=queue).source_queue == ""
@@ -196,7 +209,13 @@ def test_a_failure_in_the_future_was_now_and_no_wait_is_longer_than_a_day(value:
     assert trail.not_before == NOW + timedelta(hours=24)
 
 
-@pytest.mark.parametrize("name", ["event_id", "key", "dead_because", "kind", "error_type", "group", "reason"])
+@pytest.mark.parametrize("name", ["event_id", "key", "reason"])
 def test_texts_are_texts_of_bounded_length(name: str) -> None:
     assert getattr(parse_fields(**{name: "x" * 600}), name) == "x" * MAX_REASON
     assert getattr(parse_fields(**{name: 5}), name) == ""
+
+
+@pytest.mark.parametrize("name", ["dead_because", "kind", "error_type", "group", "release", "redrive_id"])
+@pytest.mark.parametrize("value", ["x" * 600, "card of Zoe", "4111 1111\n", 5, None], ids=repr)
+def test_what_is_told_in_logs_has_the_form_in_which_it_is_written(name: str, value: object) -> None:
+    assert getattr(parse_fields(**{name: value}), name) == ""

@@ -59,6 +59,8 @@ class QueueSettings:
     delay: timedelta = timedelta(0)
     max_receive_count: int | None = None
     is_fifo: bool = False
+    is_shuffled: bool = False
+    """Whether a standard queue hands out in any order, as it may; else in the order of arrival, for tests to tell."""
     deduplicates_content: bool = False
 
 
@@ -174,7 +176,10 @@ class FakeQueue:
         blocked: set[str] = set()
         if self.settings.is_fifo:
             blocked = {message.group for message in self.messages if message.is_in_flight(now)}
-        for message in list(self.messages):
+        messages = list(self.messages)
+        if self.settings.is_shuffled:
+            self.random.shuffle(messages)
+        for message in messages:
             if message.visible_at <= now and message.group not in blocked:
                 yield message
             elif self.settings.is_fifo:

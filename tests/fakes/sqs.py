@@ -50,13 +50,16 @@ class FakeSqs:
     `refuses` says which entries of a batch SQS does not take; `faults` says which calls fail as a whole.
     """
 
-    def __init__(self, clock: VirtualClock, faults: Faults | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, clock: VirtualClock, faults: Faults | None = None, seed: int = 0, *, is_shuffled: bool = False
+    ) -> None:
         self.clock = clock
         self.faults = faults or Faults()
         self.refuses: Callable[[str, Entry], bool] = lambda operation, entry: False
         self.calls: list[Call] = []
         self.queues: dict[str, FakeQueue] = {}
         self._random = Random(seed)
+        self._is_shuffled = is_shuffled
 
     def queue(self, name_or_url: str) -> FakeQueue:
         """Return a queue by its name or address, as tests look into it."""
@@ -72,6 +75,7 @@ class FakeSqs:
             delay=timedelta(seconds=int(given.get("DelaySeconds", "0"))),
             max_receive_count=int(redrive["maxReceiveCount"]) if redrive else None,
             is_fifo=given.get("FifoQueue") == "true",
+            is_shuffled=self._is_shuffled and given.get("FifoQueue") != "true",
             deduplicates_content=given.get("ContentBasedDeduplication") == "true",
         )
         dead_letter_queue = self.queues[redrive["deadLetterTargetArn"].rpartition(":")[2]] if redrive else None

@@ -176,6 +176,15 @@ class TestTimeThatRunsOut:
         assert {message.attempt for message in lane.handler.messages} == {1}
         assert lane.reports() == []
 
+    def test_makes_no_dead_letters_of_a_backlog(self, lane: ProcessLane) -> None:
+        slow = [lane.order() for _ in range(25)]
+        for order in slow:
+            lane.handler.will(order["id"], takes(lane, seconds=25))
+        lane.send(*slow)
+        lane.run_until_quiet()
+        assert lane.handler.finished == {order["id"]: 1 for order in slow}
+        assert lane.dead_letters.messages == []
+
     def test_leaves_enough_to_send_on_what_failed(self, lane: ProcessLane) -> None:
         def fail(event: Event, message: Message) -> None:
             takes(lane, seconds=9)(event, message)

@@ -51,6 +51,10 @@ class TestAHistoryThatAStrangerWrote:
             ),
             pytest.param(history(not_before="soon"), 1, id="not before soon"),
             pytest.param(history(first_failed_at="0001-01-01T00:00:00+23:59"), None, id="failed in the year 0"),
+            pytest.param(history(kind="system", waited_seconds=10**30), 1, id="waited for longer than the universe"),
+            pytest.param(history(kind="system", waited_seconds=-(10**9)), 1, id="waited for less than nothing"),
+            pytest.param(history(kind="system", waited_seconds=10**9), 1, id="waited for 30 years"),
+            pytest.param(history(kind="system", last_failed_at="0001-01-01T00:00:00Z"), 1, id="a fault in the year 1"),
             pytest.param(history(first_failed_at=0), 1, id="failed at 0"),
             pytest.param(history(first_failed_at="2999-01-01T00:00:00Z"), 1, id="failed in the future"),
             pytest.param(history(verdict="dead", attempt=5), 1, id="dead before: attempts anew"),
@@ -164,6 +168,16 @@ class TestAMessageThatHasNoRoomForItsHistory:
         lane.send(lane.order("a"), MessageAttributes=nine)
         lane.run_until_quiet()
         assert lane.handler.finished == {"a": 1}
+
+
+class TestAMarkOfADrill:
+    @pytest.mark.parametrize("fault", ["system", "loop of another name"])
+    def test_does_nothing_where_no_drill_is_allowed(self, lane: ProcessLane, fault: str) -> None:
+        mark = json.dumps({"drill": "d", "number": 1, "fault": fault, "until": 4e9})
+        lane.send(lane.order("a"), MessageAttributes={"backstop-drill": {"DataType": "String", "StringValue": mark}})
+        lane.run_until_quiet()
+        assert lane.handler.finished == {"a": 1}
+        assert lane.reports() == []
 
 
 class TestABodyThatSqsCouldNotTakeAgain:

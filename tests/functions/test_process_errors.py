@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backstop import SystemFault, TransientError
+from backstop import Kind, SystemFault, TransientError
 from tests.support import ProcessLane, trail_of
 
 
@@ -56,6 +56,20 @@ class TestErrorsThatAreHardToJudge:
         lane.deliver()
         [trail] = lane.trails(lane.dead_letters)
         assert trail["dead_because"] == "exhausted"
+
+
+class TestErrorsOfTheTeamsOwn:
+    def test_are_of_the_kind_that_the_handler_says(self, lane: ProcessLane) -> None:
+        lane.handler.kinds[TeapotError] = Kind.TRANSIENT
+        lane.handler.will("a", TeapotError("short and stout"), None)
+        lane.send(lane.order("a"))
+        lane.run_until_quiet()
+        assert [report.get("kind") for report in lane.reports()] == ["transient", "transient"]
+        assert lane.handler.finished == {"a": 1}
+
+
+class TeapotError(ValueError):
+    """An error that would be permanent if its team did not know better."""
 
 
 class With(Exception):

@@ -18,7 +18,7 @@ from tests.fakes.source import Delivery, WorkerDied
 from tests.support import Act, Event, ProcessLane, ScriptedHandler, process_lane
 
 CI: Final = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 
 QUEUE_CALLS: Final = ("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch")
@@ -39,6 +39,8 @@ SCRIPTS: Final[dict[str, Sequence[Act]]] = {
     "killer": [DIES],
 }
 GOOD: Final = ("good", "late", "asks to wait", "system fault", "unknown", "kills once")
+STEADY: Final = tuple(name for name in SCRIPTS if name != "kills once")
+"""A table that fails may lose the answer to a claim, and a claim that is left behind counts as a crash."""
 BAD: Final = tuple(name for name in SCRIPTS if name not in GOOD)
 BODIES: Final = ("not JSON", "{}", "[" * 10_000, '{"id": NaN}')
 
@@ -144,7 +146,7 @@ def test_every_message_is_done_or_sent_on_or_returned_after_every_delivery(
         assert_nothing_is_lost(lane, delivery)
 
 
-@given(scenarios(failing=QUEUE_CALLS) | scenarios(failing=TABLE_CALLS))
+@given(scenarios(failing=QUEUE_CALLS) | scenarios(STEADY, failing=TABLE_CALLS))
 @CI
 def test_good_events_end_done_and_bad_ones_dead_while_queues_or_tables_fail(
     lane: ProcessLane, scenario: Scenario

@@ -53,7 +53,7 @@ class TestBodiesThatAreNoEvent:
             pytest.param("[" * 10_000 + "]" * 10_000, "nested deeper", id="10,000 lists"),
             pytest.param('{"id":' * 10_000 + "1" + "}" * 10_000, "nested deeper", id="10,000 objects"),
             pytest.param(order_with(items=[{"sku": "tea", "quantity": 10**4000}]), "smaller", id="4,000 digits"),
-            pytest.param('{"id":' + "9" * 5000 + "}", "limit", id="more digits than Python reads"),
+            pytest.param('{"id":' + "9" * 5000 + "}", "beyond all bounds", id="more digits than Python reads"),
             pytest.param("x" * (1024 * 1024 - 2048), "not JSON", id="almost 1 MiB of nothing"),
         ],
     )

@@ -318,7 +318,10 @@ def _retry_after_header(error: BaseException) -> str | None:
     get = _attribute(headers, "get")
     if not callable(get):
         return None
-    value = get("Retry-After") or get("retry-after")
+    try:
+        value = get("Retry-After") or get("retry-after")
+    except Exception:  # noqa: BLE001  # what cannot be read says nothing
+        return None
     return value if isinstance(value, str) else None
 
 
@@ -331,7 +334,7 @@ def _parse_retry_after(header: str, now: datetime) -> timedelta | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(moment - now, timedelta(0))
+    return min(max(moment - now, timedelta(0)), _LONGEST_WAIT)
 
 
 def _attribute(holder: object, name: str) -> Any:

@@ -14,7 +14,7 @@ VERSION: Final = 1
 _PARAMETERS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), name)
     for pattern, name in (
-        (r"""(?<!\w)(["'`])(?:\\.|(?!\1(?!\w))[^\\])*(?:\1|\Z)""", "<quoted>"),  # or cut off before its end
+        (r"""(?<!\w)(?:[bru]{1,2})?(["'`])(?:\\.|(?!\1(?!\w))[^\\])*(?:\1|\\?\Z)""", "<quoted>"),  # or cut off
         (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", "<email>"),
         (r"\b[a-z][a-z0-9+.-]{1,20}://[^\s,;)\]}>]+", "<url>"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
@@ -22,6 +22,7 @@ _PARAMETERS: Final = tuple(
         (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", "<ip>"),
         (r"\b0x[0-9a-f]+\b", "<hex>"),
         (r"\b(?=[0-9a-f]*\d)[0-9a-f]{12,}\b", "<hash>"),
+        (r"\b(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{8,}\b", "<id>"),
         (r"(?<![\w<])(?:/[\w.@%+-]+){2,}/?", "<path>"),
         (r"(?:(?<![\w<])[+-])?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", "<number>"),
     )

@@ -14,6 +14,7 @@ from backstop.trail import MAX_REASON, Trail
 from backstop.verdict import Dead, Retry
 
 _MAX_RAW_ERROR: Final = 2048
+_MAX_TYPE: Final = 64
 
 
 class Description(NamedTuple):
@@ -29,7 +30,7 @@ def describe(error: BaseException | None, own_root: str) -> Description:
     """Describe an error without quoting what it was raised for. `own_root` is the folder of the team's own code."""
     if error is None:
         return Description()
-    error_type = type(error).__name__
+    error_type = type(error).__name__[:_MAX_TYPE]
     text = parametrise(redact(_text_of(error)))[:MAX_REASON]
     where = innermost_own_frame(error.__traceback__, own_root)
     return Description(error_type, text, where, fingerprint(error_type, where, text))
@@ -116,7 +117,7 @@ class Report:
             max_attempts=max_attempts,
             queue=message.queue,
             source_queue=trail.source_queue,
-            redrive_id=redact(trail.redrive_id),
+            redrive_id=trail.redrive_id,
             kind=trail.kind,
             dead_because=trail.dead_because,
             group=trail.group,
@@ -139,10 +140,10 @@ class Report:
             max_attempts=max_attempts,
             queue=message.queue,
             source_queue=trail.source_queue,
-            redrive_id=redact(trail.redrive_id),
-            kind=redact(trail.kind),
-            group=redact(trail.group),
-            error_type=redact(trail.error_type),
+            redrive_id=trail.redrive_id,
+            kind=trail.kind,
+            group=trail.group,
+            error_type=trail.error_type,
         )
 
     def fields(self) -> dict[str, Any]:

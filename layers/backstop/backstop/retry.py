@@ -56,10 +56,13 @@ def retry(
 
 @cache
 def _stamina() -> ModuleType:
-    """Import it at first use: it costs a cold start, and only a retried call needs it."""
+    """Import it at first use: it costs a cold start, and only a retried call needs it.
+
+    Its hooks would log what calls raised, payloads included: they are off for the whole process. Set your own after.
+    """
     import stamina
 
-    stamina.instrumentation.set_on_retry_hooks(())  # they would log what the call was given: payloads
+    stamina.instrumentation.set_on_retry_hooks(())
     return stamina
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
@@ -71,14 +72,25 @@ class Trail:
             not_before=_moment(fields.get("not_before"), now, now + _LATEST),
             source_queue=_one_of(fields.get("source_queue"), queues),
             verdict=_one_of(fields.get("verdict"), frozenset({"retry", "dead"})),
-            **{name: _text(fields.get(name)) for name in _TEXTS},
+            event_id=_text(fields.get("event_id")),
+            key=_text(fields.get("key")),
+            reason=_text(fields.get("reason")),
+            **{name: _matching(fields.get(name), form) for name, form in _FORMS.items()},
         )
         if trail.verdict == "dead":
             return replace(trail, attempt=0, first_failed_at=None, not_before=None, waited_seconds=0)
         return trail
 
 
-_TEXTS: Final = ("event_id", "key", "dead_because", "kind", "error_type", "group", "reason", "release", "redrive_id")
+_FORMS: Final = {
+    "dead_because": re.compile(r"permanent|exhausted|crashed"),
+    "kind": re.compile(r"transient|permanent|system|unknown"),
+    "error_type": re.compile(r"\w{1,64}"),
+    "group": re.compile(r"[0-9a-f]{16}"),
+    "release": re.compile(r"[\w.-]{1,64}"),
+    "redrive_id": re.compile(r"[\w.-]{1,64}"),
+}
+"""What is told of a history in logs, and the form in which it is written here."""
 
 FRESH: Final = Trail()
 
@@ -117,6 +129,10 @@ def _moment(value: object, now: datetime, latest: datetime) -> datetime | None:
 
 def _one_of(value: object, allowed: frozenset[str]) -> str:
     return value if isinstance(value, str) and value in allowed else ""
+
+
+def _matching(value: object, form: re.Pattern[str]) -> str:
+    return value if isinstance(value, str) and form.fullmatch(value) else ""
 
 
 def _text(value: object) -> str:

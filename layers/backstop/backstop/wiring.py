@@ -70,7 +70,9 @@ class _Process:
                 drill.inject(message, _now())
             self._handle(event, message)
 
-        self._idempotency.run(message.event_id, once, was_received_before=message.was_received_before)
+        self._idempotency.run(
+            message.event_id, once, was_received_before=message.was_received_before, attempt=message.attempt
+        )
 
     @cached_property
     def _settings(self) -> ProcessSettings:

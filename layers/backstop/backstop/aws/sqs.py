@@ -91,8 +91,9 @@ def _handles(queue_urls: Mapping[str, str], records: Sequence[Record]) -> Iterat
     by_queue: dict[str, list[str]] = {}
     for record in records:
         by_queue.setdefault(queue_name(record), []).append(record["receiptHandle"])
-    for name in by_queue.keys() & queue_urls.keys():
-        handles = by_queue[name]
+    for name, handles in by_queue.items():
+        if name not in queue_urls:
+            continue
         for start in range(0, len(handles), MAX_ENTRIES):
             some = handles[start : start + MAX_ENTRIES]
             yield queue_urls[name], [(str(number), handle) for number, handle in enumerate(some)]
