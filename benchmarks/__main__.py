@@ -1,0 +1,18 @@
+"""`make bench`: measures everything and prints one table. Exit code 1 where a limit is not met."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import calls, core, end_to_end, imports, poison
+from benchmarks.table import show
+
+
+def main() -> int:
+    rows = [row for part in (core, imports, poison, calls, end_to_end) for row in part.measure()]
+    show(rows)
+    return int(not all(row.is_met for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
