@@ -1,80 +1,27 @@
-"""The fake SQS behaves as AWS's does: where moto knows it too, one suite runs against both."""
+"""The fake SQS behaves as AWS's does: one suite runs against it and against moto."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
-import time_machine
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from tests.fakes.clock import VirtualClock
+from tests.fakes.contract import Sqs, code_of, entries, sqs_of
 from tests.fakes.sqs import FakeSqs
 
 MIB = 1024 * 1024
 
 
-@dataclass
-class Sqs:
-    """SQS as a client sees it, and the clock that it lives by."""
-
-    client: Any
-    clock: VirtualClock
-
-    def queue(self, name: str = "events", **attributes: str) -> str:
-        return str(self.client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"])
-
-    def arn(self, url: str) -> str:
-        answer = self.client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        return str(answer["Attributes"]["QueueArn"])
-
-    def receive(self, url: str, limit: int = 10, **request: Any) -> list[dict[str, Any]]:
-        answer = self.client.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=limit,
-            MessageAttributeNames=["All"],
-            MessageSystemAttributeNames=["All"],
-            **request,
-        )
-        return list(answer.get("Messages", []))
-
-    def bodies(self, url: str, limit: int = 10) -> list[str]:
-        return [message["Body"] for message in self.receive(url, limit)]
-
-    def pass_time(self, seconds: float) -> None:
-        """Let a moment more pass than is asked for: moto counts a timeout's last millisecond in."""
-        self.clock.advance(timedelta(seconds=seconds, milliseconds=5))
-
-
 @pytest.fixture(params=["fake", "moto"])
 def sqs(request: pytest.FixtureRequest) -> Iterator[Sqs]:
-    clock = VirtualClock()
-    if request.param == "fake":
-        yield Sqs(FakeSqs(clock), clock)
-        return
-    with mock_aws(), time_machine.travel(clock.now(), tick=False) as traveller:
-        clock.follow(traveller.move_to)
-        yield Sqs(boto3.client("sqs", region_name="eu-west-1"), clock)
-
-
-@pytest.fixture
-def fake() -> Sqs:
-    clock = VirtualClock()
-    return Sqs(FakeSqs(clock), clock)
-
-
-def entries(*bodies: str, **more: Any) -> list[dict[str, Any]]:
-    return [{"Id": str(number), "MessageBody": body, **more} for number, body in enumerate(bodies)]
-
-
-def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
-    return error.value.response["Error"]["Code"].rpartition(".")[2]
+    with sqs_of(request.param) as sqs:
+        yield sqs
 
 
 class TestWhatTheFakeSharesWithMoto:
@@ -267,147 +214,3 @@ class TestWhatTheFakeSharesWithMoto:
         assert attributes["ApproximateNumberOfMessages"] == "2"
         assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
         assert attributes["ApproximateNumberOfMessagesDelayed"] == "1"
-
-    def test_fifo_keeps_the_order_of_a_group(self, sqs: Sqs) -> None:
-        url = fifo(sqs)
-        send_in_group(sqs, url, "a", "1", "2", "3")
-        assert sqs.bodies(url) == ["1", "2", "3"]
-
-    def test_fifo_hands_out_no_more_of_a_group_while_one_is_in_flight(self, sqs: Sqs) -> None:
-        url = fifo(sqs)
-        send_in_group(sqs, url, "a", "a1", "a2")
-        send_in_group(sqs, url, "b", "b1")
-        [head] = sqs.receive(url, limit=1)
-        assert sqs.bodies(url) == ["b1"]
-        sqs.client.delete_message(QueueUrl=url, ReceiptHandle=head["ReceiptHandle"])
-        assert sqs.bodies(url) == ["a2"]
-
-    def test_fifo_drops_a_duplicate_within_5_minutes_and_takes_it_later(self, sqs: Sqs) -> None:
-        url = fifo(sqs)
-        same = {"QueueUrl": url, "MessageGroupId": "a", "MessageDeduplicationId": "same"}
-        sqs.client.send_message(MessageBody="first", **same)
-        sqs.pass_time(290)
-        sqs.client.send_message(MessageBody="second", **same)
-        sqs.pass_time(20)
-        sqs.client.send_message(MessageBody="third", **same)
-        assert sqs.bodies(url) == ["first", "third"]
-
-    def test_fifo_tells_duplicates_by_their_content_where_it_is_told_to(self, sqs: Sqs) -> None:
-        url = sqs.queue("orders.fifo", FifoQueue="true", ContentBasedDeduplication="true")
-        for body in ("same", "same", "other"):
-            sqs.client.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="a")
-        assert sqs.bodies(url) == ["same", "other"]
-
-    @pytest.mark.parametrize(
-        ("more", "code"),
-        [
-            pytest.param({"MessageDeduplicationId": "1"}, "MissingParameter", id="no group"),
-            pytest.param({"MessageGroupId": "a"}, "InvalidParameterValue", id="no deduplication id"),
-            pytest.param(
-                {"MessageGroupId": "a", "MessageDeduplicationId": "1", "DelaySeconds": 5},
-                "InvalidParameterValue",
-                id="a delay of its own",
-            ),
-        ],
-    )
-    def test_fifo_refuses(self, sqs: Sqs, more: dict[str, Any], code: str) -> None:
-        url = fifo(sqs)
-        with pytest.raises(ClientError) as error:
-            sqs.client.send_message(QueueUrl=url, MessageBody="x", **more)
-        assert code_of(error) == code
-
-
-def fifo(sqs: Sqs) -> str:
-    return sqs.queue("orders.fifo", FifoQueue="true", VisibilityTimeout="60")
-
-
-def send_in_group(sqs: Sqs, url: str, group: str, *bodies: str) -> None:
-    for body in bodies:
-        sqs.client.send_message(
-            QueueUrl=url, MessageBody=body, MessageGroupId=group, MessageDeduplicationId=f"{group}-{body}"
-        )
-
-
-class TestWhatMotoDoesNotKnow:
-    def test_fifo_remembers_a_duplicate_although_the_first_was_deleted(self, fake: Sqs) -> None:
-        url = fifo(fake)
-        send_in_group(fake, url, "a", "x")
-        [message] = fake.receive(url)
-        fake.client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        send_in_group(fake, url, "a", "x")
-        assert fake.bodies(url) == []
-
-    def test_an_older_handle_of_a_message_does_not_delete_it(self, fake: Sqs) -> None:
-        url = fake.queue()
-        fake.client.send_message(QueueUrl=url, MessageBody="x")
-        [first] = fake.receive(url)
-        fake.pass_time(30)
-        fake.receive(url)
-        fake.client.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
-        fake.pass_time(30)
-        assert fake.bodies(url) == ["x"]
-
-    def test_the_visibility_of_what_nobody_holds_cannot_be_changed(self, fake: Sqs) -> None:
-        url = fake.queue()
-        fake.client.send_message(QueueUrl=url, MessageBody="x")
-        [message] = fake.receive(url)
-        fake.pass_time(30)
-        with pytest.raises(ClientError) as error:
-            fake.client.change_message_visibility(
-                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-            )
-        assert code_of(error) == "MessageNotInflight"
-
-    def test_a_standard_dead_letter_keeps_its_age(self, fake: Sqs) -> None:
-        dead = fake.queue("dead", MessageRetentionPeriod="3600")
-        policy = json.dumps({"deadLetterTargetArn": fake.arn(dead), "maxReceiveCount": 1})
-        url = fake.queue(VisibilityTimeout="1800", RedrivePolicy=policy)
-        fake.client.send_message(QueueUrl=url, MessageBody="x")
-        fake.receive(url)
-        fake.pass_time(1800)
-        fake.receive(url)
-        assert fake.client.queue("dead").messages[0].system["DeadLetterQueueSourceArn"] == fake.arn(url)
-        fake.pass_time(1800)
-        assert fake.bodies(dead) == []
-
-    def test_a_message_takes_ten_attributes_and_counts_them_in_its_size(self, fake: Sqs) -> None:
-        url = fake.queue()
-        ten = {f"a{number}": {"DataType": "String", "StringValue": "x"} for number in range(10)}
-        eleven = ten | {"one more": {"DataType": "String", "StringValue": "x"}}
-        batch = [*entries("ten", MessageAttributes=ten), {"Id": "11", "MessageBody": "y", "MessageAttributes": eleven}]
-        answer = fake.client.send_message_batch(QueueUrl=url, Entries=batch)
-        assert [entry["Id"] for entry in answer["Failed"]] == ["11"]
-        with pytest.raises(ClientError) as error:
-            fake.client.send_message(QueueUrl=url, MessageBody="x" * (MIB - 10), MessageAttributes=ten)
-        assert code_of(error) == "InvalidParameterValue"
-
-    @pytest.mark.parametrize("body", ["\x00", "\x1f", "\ud800", "￾"], ids=ascii)
-    def test_characters_that_xml_forbids_are_refused(self, fake: Sqs, body: str) -> None:
-        url = fake.queue()
-        with pytest.raises(ClientError) as error:
-            fake.client.send_message(QueueUrl=url, MessageBody=body)
-        assert code_of(error) == "InvalidMessageContents"
-
-    def test_a_moved_dead_letter_is_a_new_message_with_the_old_content(self, fake: Sqs) -> None:
-        dead = fake.queue("dead")
-        policy = json.dumps({"deadLetterTargetArn": fake.arn(dead), "maxReceiveCount": 5})
-        url = fake.queue(RedrivePolicy=policy)
-        attributes = {"shop": {"DataType": "String", "StringValue": "north"}}
-        sent = fake.client.send_message(
-            QueueUrl=dead, MessageBody="x", MessageAttributes=attributes, MessageGroupId="tenant"
-        )
-        fake.pass_time(60)
-        fake.client.start_message_move_task(SourceArn=fake.arn(dead), DestinationArn=fake.arn(url))
-        [moved] = fake.receive(url)
-        assert (moved["Body"], moved["MessageAttributes"]) == ("x", attributes)
-        assert moved["MessageId"] != sent["MessageId"]
-        assert moved["Attributes"]["ApproximateReceiveCount"] == "1"
-        assert moved["Attributes"]["SentTimestamp"] == str(fake.clock.epoch_millis())
-        assert moved["Attributes"]["MessageGroupId"] == "tenant"
-        assert fake.bodies(dead) == []
-
-    def test_only_dead_letters_can_be_moved(self, fake: Sqs) -> None:
-        one, other = fake.queue("one"), fake.queue("other")
-        with pytest.raises(ClientError) as error:
-            fake.client.start_message_move_task(SourceArn=fake.arn(one), DestinationArn=fake.arn(other))
-        assert code_of(error) == "InvalidParameterValue"

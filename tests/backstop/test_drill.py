@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import pytest
 
 from backstop.drill import DrillFault, Fault, Mark, inject, mark_of
-from backstop.errors import Kind, classify
+from backstop.errors import classify
+from backstop.kinds import Kind
 from backstop.message import Message
 from tests.backstop import NOW, message, string
 

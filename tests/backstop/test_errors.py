@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 
 from backstop.errors import (
     Crashed,
-    Kind,
     Kinds,
     MalformedEvent,
     PermanentError,
@@ -24,6 +23,7 @@ from backstop.errors import (
     classify,
     retry_after,
 )
+from backstop.kinds import Kind
 from tests.backstop import NOW
 
 TRANSIENT, PERMANENT, SYSTEM, UNKNOWN = Kind.TRANSIENT, Kind.PERMANENT, Kind.SYSTEM, Kind.UNKNOWN

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from backstop.errors import (
     Crashed,
-    Kind,
     MalformedEvent,
     NotYet,
     PermanentError,
@@ -19,6 +18,7 @@ from backstop.errors import (
     SystemFault,
     TransientError,
 )
+from backstop.kinds import Kind
 from backstop.message import Record
 from backstop.process import RESERVE_MILLIS, TIRED, Batch, settle, split
 from backstop.trail import Trail

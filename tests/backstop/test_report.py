@@ -7,8 +7,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from backstop.errors import Kind, MalformedEvent
+from backstop.errors import MalformedEvent
 from backstop.event import parser
+from backstop.kinds import Kind
 from backstop.message import read
 from backstop.report import Description, Report, describe, trail_after
 from backstop.trail import FRESH, MAX_REASON, Trail

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backstop.errors import Kind
+from backstop.kinds import Kind
 from backstop.trail import FRESH, MAX_LENGTH, MAX_REASON, Trail
 from backstop.verdict import Reason
 from tests.backstop import NOW, QUEUES

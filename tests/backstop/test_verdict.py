@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backstop.backoff import Backoff, Shape
-from backstop.errors import Kind
+from backstop.kinds import Kind
 from backstop.verdict import Dead, Failure, Policy, Reason, Retry, decide
 from tests.backstop import EVERY_5_S, NOW
 

@@ -11,9 +11,11 @@ from typing import Any
 from backstop import PermanentError
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults
+from tests.fakes.handler import Act, ScriptedHandler
 from tests.fakes.queue import FakeQueue
 from tests.fakes.source import LambdaSqsSource, WorkerDied, run_until_quiet
-from tests.support import FUNCTION_TIMEOUT, Act, ScriptedHandler, make_queues, process_lane
+from tests.lane import FUNCTION_TIMEOUT
+from tests.support import make_queues, process_lane
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import ProcessLane, ScriptedHandler, process_lane
+from tests.fakes.handler import ScriptedHandler
+from tests.lane import ProcessLane
+from tests.support import process_lane
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 
 from backstop import Message, PermanentError, TransientError
+from tests.fakes.handler import Event
 from tests.fakes.source import LambdaSqsSource
-from tests.support import FUNCTION_TIMEOUT, Event, ProcessLane
+from tests.lane import FUNCTION_TIMEOUT, ProcessLane
 
 SENDS_OWN = {
     "shop": {"DataType": "String", "StringValue": "süd"},

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from backstop import PermanentError, TransientError
-from tests.support import MAX_RECEIVE_COUNT, ProcessLane, trail_of
+from tests.lane import ProcessLane, trail_of
+from tests.support import MAX_RECEIVE_COUNT
 
 MIB = 1024 * 1024
 LATER = TransientError("later")

@@ -10,8 +10,9 @@ import pytest
 
 from backstop import Message, PermanentError, SystemFault, TransientError
 from tests.fakes.faults import Fault
+from tests.fakes.handler import Act, Event
 from tests.fakes.source import WorkerDied
-from tests.support import Act, Event, ProcessLane
+from tests.lane import ProcessLane
 
 EVENTS = 300
 LATER = TransientError("no price yet")

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from backstop import Message, TransientError
+from backstop import Message, SystemFault, TransientError
 from tests.fakes.faults import Fault
+from tests.fakes.handler import Act, Event
 from tests.fakes.source import WorkerDied
-from tests.support import FUNCTION_TIMEOUT, Act, Event, ProcessLane
+from tests.lane import FUNCTION_TIMEOUT, ProcessLane
 
 EXIT = WorkerDied("os._exit")
 
@@ -160,21 +161,29 @@ class TestWhatOnlyLooksLikeAKiller:
             lane.run_until_quiet()
         assert lane.handler.finished == {"a": 1}
 
-    def test_records_that_could_not_be_removed_are_no_crashes(self, lane: ProcessLane) -> None:
-        """The table refuses deletions, and Lambda throttles: the record of a failed run looks like a dead worker's."""
-        lane.faults.fail_always("DeleteItem", Fault.DENIED)
-        lane.handler.will("a", *[TransientError("down")] * 4, None)
+    @pytest.mark.parametrize(
+        ("operation", "act"),
+        [
+            pytest.param("DeleteItem", TransientError("down"), id="of a transient failure"),
+            pytest.param("DeleteItem", SystemFault("no permission"), id="of a system fault"),
+            pytest.param("UpdateItem", None, id="of an event that is done"),
+        ],
+    )
+    def test_records_that_could_not_be_tidied_up_are_no_crashes(
+        self, lane: ProcessLane, operation: str, act: Act
+    ) -> None:
+        """The table refuses, and Lambda throttles: the record that is left behind looks like a dead worker's."""
+        lane.faults.fail(operation, *[Fault.DENIED] * 4)
+        lane.handler.will("a", *[act] * 4, None)
         lane.send(lane.order("a"))
         lane.deliver()
-        while lane.retries.messages:
+        while (due := lane.retries.next_due()) is not None:
             lane.retries_source.throttle()
-            due = lane.retries.next_due()
-            assert due is not None
             lane.clock.advance_to(due)
             lane.retries_source.poll()
             lane.deliver_retries()
         assert lane.trails(lane.dead_letters) == []
-        assert lane.handler.finished == {"a": 1}
+        assert "a" in lane.handler.finished
 
     def test_a_worker_that_died_after_the_event_was_done_is_no_crash_of_it(self, lane: ProcessLane) -> None:
         ids = send_with_killers(lane, 9)

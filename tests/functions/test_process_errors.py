@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backstop import Kind, SystemFault, TransientError
-from tests.support import ProcessLane, trail_of
+from tests.lane import ProcessLane, trail_of
 
 
 class TestErrorsThatAreHardToJudge:

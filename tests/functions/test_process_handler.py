@@ -12,7 +12,7 @@ import pytest
 
 from tests.fakes.faults import Fault, Faults
 from tests.fakes.source import WorkerDied
-from tests.support import ProcessLane
+from tests.lane import ProcessLane
 
 TEA_AND_RICE = [{"sku": "tea", "quantity": 2}, {"sku": "rice", "quantity": 1}, {"sku": "tea", "quantity": 1}]
 

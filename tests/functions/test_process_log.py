@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from backstop import PermanentError, SystemFault, TransientError
-from tests.support import Event, ProcessLane
+from tests.fakes.handler import Event
+from tests.lane import ProcessLane
 
 MARKER = "Zyxwvut"
 """What nobody may read in a log line: it stands in payloads only."""

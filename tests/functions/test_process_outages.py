@@ -8,8 +8,9 @@ import pytest
 
 from backstop import Message, PermanentError, TransientError
 from tests.fakes.faults import Fault
+from tests.fakes.handler import Event
 from tests.fakes.source import WorkerDied
-from tests.support import Event, ProcessLane
+from tests.lane import ProcessLane
 
 GOOD = ("good-1", "good-2", "late", "crashes-once", "slow", "not-started")
 BAD = "bad"

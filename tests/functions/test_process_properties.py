@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from backstop import Message, PermanentError, SystemFault, TransientError
 from tests.fakes.faults import Fault
+from tests.fakes.handler import Act, Event, ScriptedHandler
 from tests.fakes.source import Delivery, WorkerDied
-from tests.support import Act, Event, ProcessLane, ScriptedHandler, process_lane
+from tests.lane import ProcessLane
+from tests.support import process_lane
 
 CI: Final = settings(
     max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None

@@ -18,17 +18,9 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import Any
 
-
-class Kind(StrEnum):
-    """What a failure says about trying again."""
-
-    TRANSIENT = "transient"
-    PERMANENT = "permanent"
-    SYSTEM = "system"
-    UNKNOWN = "unknown"
+from backstop.kinds import KIND_BY_AWS_CODE, KIND_BY_NAME, Kind
 
 
 class BackstopError(Exception):
@@ -90,108 +82,6 @@ _KIND_BY_OWN_TYPE: tuple[tuple[type[BackstopError], Kind], ...] = (
     (PermanentError, Kind.PERMANENT),
     (TransientError, Kind.TRANSIENT),
     (SystemFault, Kind.SYSTEM),
-)
-
-# By qualified name, so that knowing a library costs no import of it. A subclass counts as its base.
-_KIND_BY_NAME: dict[str, Kind] = {
-    # The network, as Python and its HTTP clients report it.
-    "builtins.ConnectionError": Kind.TRANSIENT,
-    "builtins.TimeoutError": Kind.TRANSIENT,
-    "builtins.InterruptedError": Kind.TRANSIENT,
-    "builtins.BlockingIOError": Kind.TRANSIENT,
-    "socket.gaierror": Kind.TRANSIENT,
-    "http.client.IncompleteRead": Kind.TRANSIENT,
-    "http.client.BadStatusLine": Kind.TRANSIENT,
-    "requests.exceptions.ConnectionError": Kind.TRANSIENT,
-    "requests.exceptions.Timeout": Kind.TRANSIENT,
-    "requests.exceptions.ChunkedEncodingError": Kind.TRANSIENT,
-    "httpx.TransportError": Kind.TRANSIENT,
-    "urllib3.exceptions.TimeoutError": Kind.TRANSIENT,
-    "urllib3.exceptions.ProtocolError": Kind.TRANSIENT,
-    "aiohttp.client_exceptions.ClientConnectionError": Kind.TRANSIENT,
-    "botocore.exceptions.ConnectionError": Kind.TRANSIENT,
-    "botocore.exceptions.HTTPClientError": Kind.TRANSIENT,
-    # Ours: permission, configuration, a missing resource.
-    "ssl.SSLCertVerificationError": Kind.SYSTEM,
-    "builtins.PermissionError": Kind.SYSTEM,
-    "builtins.FileNotFoundError": Kind.SYSTEM,
-    "builtins.ImportError": Kind.SYSTEM,
-    "builtins.MemoryError": Kind.SYSTEM,
-    "botocore.exceptions.NoCredentialsError": Kind.SYSTEM,
-    "botocore.exceptions.PartialCredentialsError": Kind.SYSTEM,
-    "botocore.exceptions.CredentialRetrievalError": Kind.SYSTEM,
-    "botocore.exceptions.NoRegionError": Kind.SYSTEM,
-    # The message's: the same bytes fail the same way each time.
-    "fastjsonschema.exceptions.JsonSchemaException": Kind.PERMANENT,
-    "jsonschema.exceptions.ValidationError": Kind.PERMANENT,
-    "builtins.ValueError": Kind.PERMANENT,  # JSON and Unicode errors are ValueErrors
-    "builtins.TypeError": Kind.PERMANENT,
-    "builtins.LookupError": Kind.PERMANENT,  # KeyError, IndexError
-    "builtins.AttributeError": Kind.PERMANENT,
-    "builtins.ArithmeticError": Kind.PERMANENT,
-    "builtins.AssertionError": Kind.PERMANENT,
-    "builtins.NameError": Kind.PERMANENT,
-    "builtins.NotImplementedError": Kind.PERMANENT,
-    "builtins.RecursionError": Kind.PERMANENT,
-}
-
-# AWS error codes that say more than their HTTP status does. Throttling as botocore.retries.standard lists it.
-_KIND_BY_AWS_CODE: dict[str, Kind] = dict.fromkeys(
-    (
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "ThrottlingError",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
-        "ProvisionedThroughputExceededException",
-        "ProvisionedThroughputExceeded",
-        "BandwidthLimitExceeded",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "SlowDown",
-        "EC2ThrottledException",
-        "TransactionInProgressException",
-        "TransactionConflict",
-        "TransactionConflictException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "OverLimit",
-        "KmsThrottled",
-        "KMS.ThrottlingException",
-    ),
-    Kind.TRANSIENT,
-) | dict.fromkeys(
-    (
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "AuthorizationErrorException",
-        "UnauthorizedOperation",
-        "NotAuthorized",
-        "KMSAccessDeniedException",
-        "KmsAccessDenied",
-        "KmsDisabled",
-        "KmsNotFound",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-        "MissingAuthenticationToken",
-        "OptInRequired",
-        "ResourceNotFoundException",
-        "ResourceNotFound",
-        "QueueDoesNotExist",
-        "AWS.SimpleQueueService.NonExistentQueue",
-        "NoSuchBucket",
-        "NotFoundException",
-    ),
-    Kind.SYSTEM,
 )
 
 _TRANSIENT_STATUS = frozenset({408, 425, 429})
@@ -265,7 +155,7 @@ def _kind_of(error: BaseException, kinds: Kinds) -> Kind:
 
 def _kind_of_type(error: BaseException) -> Kind:
     for base in type(error).__mro__:
-        kind = _KIND_BY_NAME.get(f"{base.__module__}.{base.__qualname__}")
+        kind = KIND_BY_NAME.get(f"{base.__module__}.{base.__qualname__}")
         if kind is not None:
             return kind
     return Kind.UNKNOWN
@@ -276,7 +166,7 @@ def _kind_of_aws(error: BaseException) -> Kind | None:
     reasons = response.get("CancellationReasons")
     found = [response.get("Error"), *(reasons if isinstance(reasons, (list, tuple)) else ())]
     codes = [str(_mapping(one).get("Code")) for one in found]
-    return next((_KIND_BY_AWS_CODE[code] for code in codes if code in _KIND_BY_AWS_CODE), None)
+    return next((KIND_BY_AWS_CODE[code] for code in codes if code in KIND_BY_AWS_CODE), None)
 
 
 def _kind_of_status(error: BaseException) -> Kind | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from backstop.errors import Kind
+from backstop.kinds import Kind
 from backstop.trail import ATTRIBUTE, FRESH, Trail
 
 Record = Mapping[str, Any]
@@ -46,6 +46,11 @@ class Message(NamedTuple):
     def token(self) -> str:
         """The value to make an effect conditional on: a UUID, the same whenever this event is run."""
         return str(uuid.uuid5(_TOKEN_NAMESPACE, self.event_id))
+
+    @property
+    def lineage(self) -> str:
+        """What changes each time that this message is re-sent after a failure, and at no other time."""
+        return "" if self.trail.last_failed_at is None else self.trail.last_failed_at.isoformat()
 
     @property
     def first_failed_at(self) -> datetime | None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from backstop.errors import Crashed, Kind, Kinds, MalformedEvent, NotYet, StoreUnavailable, classify, retry_after
+from backstop.errors import Crashed, Kinds, MalformedEvent, NotYet, StoreUnavailable, classify, retry_after
 from backstop.event import Event, Parse
+from backstop.kinds import Kind
 from backstop.message import Message, Record, read, receive_count, received_before
 from backstop.verdict import Dead, Failure, Policy, Retry, decide
 

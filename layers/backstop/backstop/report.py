@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
-from backstop.errors import Kind
 from backstop.fingerprint import fingerprint, innermost_own_frame, parametrise
+from backstop.kinds import Kind
 from backstop.message import Message
 from backstop.redact import redact
 from backstop.trail import MAX_REASON, Trail

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from backstop.backoff import Backoff
-from backstop.errors import Kind
+from backstop.kinds import Kind
 
 
 class Reason(StrEnum):

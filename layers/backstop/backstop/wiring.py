@@ -71,7 +71,7 @@ class _Process:
             self._handle(event, message)
 
         self._idempotency.run(
-            message.event_id, once, was_received_before=message.was_received_before, attempt=message.attempt
+            message.event_id, once, was_received_before=message.was_received_before, lineage=message.lineage
         )
 
     @cached_property

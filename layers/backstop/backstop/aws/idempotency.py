@@ -55,16 +55,17 @@ class Idempotency:
         """Let in-progress records end with this invocation."""
         self._config.register_lambda_context(context)
 
-    def run(self, event_id: str, call: Callable[[], None], *, was_received_before: bool, attempt: int = 1) -> None:
+    def run(self, event_id: str, call: Callable[[], None], *, was_received_before: bool, lineage: str = "") -> None:
         """Call `call` unless the event is done already; whatever it raises is raised on, and the event may run again.
 
-        A worker died over it where its record ran out, its message `was_received_before`, and `attempt` is the same.
+        A worker died over it where its record ran out, its message `was_received_before`, and the record is of the same
+        `lineage`: of a message that was not re-sent since, as it is after each failure that was judged.
 
         Raises Crashed without a call where workers died over it, NotYet where another delivery of it runs now, and
         StoreUnavailable where the table did not answer: before the call, or after it, when the event may be run again.
         """
         self._store.was_received_before = was_received_before
-        self._store.attempt = attempt
+        self._store.lineage = lineage
         try:
             self._run(event_id=event_id, call=call)
         except _Raised as carried:
@@ -110,7 +111,7 @@ class _CrashCountingStore(DynamoDBPersistenceLayer):
     """Powertools' store, but an in-progress record that has run out is taken over with a count, not overwritten."""
 
     was_received_before = False
-    attempt = 1
+    lineage = ""
     busy_until = datetime.min.replace(tzinfo=UTC)
 
     def key_of(self, event_id: str) -> str:
@@ -162,7 +163,7 @@ class _CrashCountingStore(DynamoDBPersistenceLayer):
                     self.expiry_attr: {"N": str(data_record.expiry_timestamp)},
                     self.in_progress_expiry_attr: {"N": str(data_record.in_progress_expiry_timestamp)},
                     "crashes": {"N": str(crashes)},
-                    "attempt": {"N": str(self.attempt)},
+                    "lineage": {"S": self.lineage},
                 },
                 ConditionExpression=condition,
                 ExpressionAttributeNames={name: value for name, value in names.items() if name in condition},
@@ -177,7 +178,7 @@ class _CrashCountingStore(DynamoDBPersistenceLayer):
 
     def _was_running(self, abandoned: dict[str, Any]) -> bool:
         """Whether this very try was cut off. A try that was judged may leave a record, too: one not to be removed."""
-        return self.was_received_before and "crashes" in abandoned and abandoned["attempt"]["N"] == str(self.attempt)
+        return self.was_received_before and "crashes" in abandoned and abandoned["lineage"]["S"] == self.lineage
 
     def _is_abandoned(self, item: dict[str, Any]) -> bool:
         """Whether a worker died while it ran this event: in progress, and its invocation's deadline is past."""
