@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 from rich.console import Console
@@ -29,4 +30,4 @@ def show(rows: list[Row]) -> None:
     for row in rows:
         limit = "" if row.limit is None else f"{row.limit:.2f}"
         table.add_row(row.what, row.case, f"{row.value:.2f}", limit, row.against, style=None if row.is_met else "red")
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 150).print(table)

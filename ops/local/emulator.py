@@ -31,8 +31,9 @@ def start(port: int | None = None) -> LocalAws:
     Raises CallFailed where the port is in use or it does not come up; then nothing is left running.
     """
     port = _free_port() if port is None else _require_free(port)
-    state.FOLDER.mkdir(exist_ok=True)
-    log = state.FOLDER / f"ministack-{port}.log"
+    scratch = _scratch(port)
+    scratch.mkdir(exist_ok=True)
+    log = scratch / "ministack.log"
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
@@ -41,7 +42,7 @@ def start(port: int | None = None) -> LocalAws:
         "AWS_SECRET_ACCESS_KEY": state.SECRET_KEY,
         "IOT_MTLS_ENABLED": "false",
         "LOG_LEVEL": "WARNING",
-        "TMPDIR": _scratch(port),
+        "TMPDIR": str(scratch),
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -97,10 +98,9 @@ def _group_is_alive(pid: int) -> bool:
     return True
 
 
-def _scratch(port: int) -> str:
-    folder = Path(tempfile.gettempdir()) / f"backstop-local-{port}"
-    folder.mkdir(exist_ok=True)
-    return str(folder)
+def _scratch(port: int) -> Path:
+    """Return the folder for its log and its workers' code; it goes when the emulator does."""
+    return Path(tempfile.gettempdir()) / f"backstop-local-{port}"
 
 
 def _free_port() -> int:
@@ -122,11 +122,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], local_aws: LocalAws, log
     deadline = monotonic() + _START_SECONDS
     while monotonic() < deadline:
         if process.poll() is not None:
-            raise CallFailed(f"the local AWS ended while it started; its log is {log}")
+            raise CallFailed(f"the local AWS ended while it started: {_last_line(log)}")
         if _answers(local_aws):
             return
         sleep(0.1)
-    raise CallFailed(f"the local AWS did not answer within {_START_SECONDS} s; its log is {log}")
+    raise CallFailed(f"the local AWS did not answer within {_START_SECONDS} s: {_last_line(log)}")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def _answers(local_aws: LocalAws) -> bool:
