@@ -34,7 +34,6 @@ def live(console: Console, events: int) -> Iterator[Show]:
         bars.TextColumn("{task.description:>9}"),
         bars.BarColumn(bar_width=40),
         bars.TextColumn("{task.completed:>6.0f} of {task.total:.0f}"),
-        bars.TimeElapsedColumn(),
         console=console,
     ) as display:
         rows = {name: display.add_task(f"[{colour}]{name}", total=events) for name, colour in _ROWS}

@@ -109,6 +109,7 @@ def _how_to_talk_to(local_aws: LocalAws) -> str:
   export AWS_ENDPOINT_URL={local_aws.endpoint_url} AWS_REGION={state.REGION}
   export AWS_ACCESS_KEY_ID={state.ACCESS_KEY} AWS_SECRET_ACCESS_KEY={state.SECRET_KEY}
   aws sqs send-message --queue-url {stack.queue_urls["EventsQueue"]} --message-body '{{"id": "1"}}'
+    (no order, as functions/process/schema.json has it: it becomes a dead letter)
 
   .venv/bin/backstop status --local
   .venv/bin/backstop drill --local --events 200
