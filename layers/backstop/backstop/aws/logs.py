@@ -7,6 +7,7 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from backstop.message import Message
+from backstop.redact import redact
 from backstop.report import Report
 
 _LEVELS: Final = {"Done": "INFO", "Retry": "WARNING", "Dead": "ERROR"}
@@ -30,4 +31,6 @@ class PipelineLog:
 
     def left_to_sqs(self, message: Message, why: str) -> None:
         """Say that a message stays with SQS, which will deliver it again."""
-        self._logger.error("left to SQS", extra={"message_id": message.message_id, "queue": message.queue, "why": why})
+        self._logger.error(
+            "left to SQS", extra={"message_id": message.message_id, "queue": message.queue, "why": redact(why)}
+        )
