@@ -34,7 +34,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, f
 @app.command()
 def drill(
     events: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many orders.")] = 2000,
-    seed: Annotated[int, typer.Option(help="The same seed plans the same drill.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=999_999_999, help="The same seed plans the same drill.")] = 1,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds after which it stops waiting.")] = 900,
     stack: StackName = "backstop",
     local: IsLocal = False,

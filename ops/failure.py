@@ -21,7 +21,7 @@ def sentence(error: BotoCoreError | ClientError) -> str:
     if isinstance(error, NoCredentialsError):
         return "no AWS credentials found: sign in (aws sso login) or name a profile (AWS_PROFILE=…)"
     if isinstance(error, NoRegionError):
-        return "no AWS region given: set AWS_REGION, or a region in your profile"
+        return "no AWS region given: set AWS_DEFAULT_REGION, or a region in your profile"
     if isinstance(error, ProfileNotFound):
         return f"{error}: check AWS_PROFILE"
     if isinstance(error, EndpointConnectionError):

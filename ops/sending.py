@@ -69,7 +69,8 @@ def _send_batch(client: SQSClient, queue_url: str, batch: list[Entry]) -> Sent:
         return Sent([], {entry.number: str(error) for entry in batch}, is_broken=True)
     taken = [int(entry["Id"]) for entry in answer.get("Successful", ())]
     refused = {int(entry["Id"]): entry.get("Message", entry["Code"]) for entry in answer.get("Failed", ())}
-    return Sent(taken, refused, is_broken=False)
+    unanswered = {entry.number for entry in batch} - {*taken, *refused}
+    return Sent(taken, refused | dict.fromkeys(unanswered, "SQS gave no answer for it"), is_broken=False)
 
 
 def chunks(items: Iterable[Any], length: int) -> Iterator[list[Any]]:

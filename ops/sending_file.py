@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -57,7 +58,7 @@ def send_file(file: Path, stack: Stack, *, from_line: int, as_json: bool) -> int
     """
     console = Console(stderr=True, highlight=False)
     outcome = Outcome(read=from_line - 1)
-    url = stack.queue_urls["EventsQueue"]
+    url = stack.output("EventsQueueUrl")
     with ExitStack() as resources:
         source, size = _open(file, resources)
         display = resources.enter_context(_display(console))
@@ -67,7 +68,7 @@ def send_file(file: Path, stack: Stack, *, from_line: int, as_json: bool) -> int
                 outcome.add(call)
         except KeyboardInterrupt:
             outcome.broken = "stopped"
-    _tell(console, file, outcome)
+    _tell(console, file, stack, outcome)
     if as_json:
         print(json.dumps({"sent": outcome.sent, "bad": outcome.bad, "next_line": outcome.next_line}))
     return int(bool(outcome.bad or outcome.broken))
@@ -81,16 +82,17 @@ def _entries(source: BinaryIO, from_line: int, outcome: Outcome, advance: Callab
             continue
         if outcome.broken:
             return
+        outcome.open.add(number)  # before it counts as read: whoever stops it in between must not skip the line
         outcome.read = number
         text = line.strip()
-        if not text:
-            continue
         try:
-            entry = _entry(number, text)
+            entry = _entry(number, text) if text else None
         except ValueError as error:
             outcome.bad[number] = str(error)
+            entry = None
+        if entry is None:
+            outcome.open.discard(number)
             continue
-        outcome.open.add(number)
         yield entry
 
 
@@ -137,7 +139,7 @@ def _display(console: Console) -> bars.Progress:
     )
 
 
-def _tell(console: Console, file: Path, outcome: Outcome) -> None:
+def _tell(console: Console, file: Path, stack: Stack, outcome: Outcome) -> None:
     console.print(f"{outcome.sent} sent, {len(outcome.bad)} bad.", style="red" if outcome.bad else "green")
     for number, why in sorted(outcome.bad.items())[:_SHOWN]:
         console.print(f"  line {number}: {why}", markup=False, soft_wrap=True)
@@ -147,7 +149,8 @@ def _tell(console: Console, file: Path, outcome: Outcome) -> None:
         console.print(
             f"Not all was read: {outcome.broken}\n"
             f"Every good line before line {outcome.next_line} is sent. Go on with:\n"
-            f"  backstop send {file} --from-line {outcome.next_line}",
+            f"  backstop send {shlex.quote(str(file))} --from-line {outcome.next_line} --stack {stack.name}"
+            f"{' --local' if stack.endpoint_url else ''}",
             style="red",
             markup=False,
             soft_wrap=True,

@@ -137,5 +137,5 @@ def _string(attributes: Mapping[str, Any], name: str) -> str | None:
 def _reason(attributes: Mapping[str, Any]) -> str:
     try:
         return str(json.loads(_string(attributes, TRAIL) or "")["dead_because"])
-    except (KeyError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return "moved by SQS"

@@ -103,7 +103,7 @@ def _sorts(events: int, random: Random) -> list[Sort]:
     first = slow + quick[:half]
     random.shuffle(first)
     for place, killer in enumerate(killers):
-        first.insert(int((place + random.random()) * len(first) / len(killers)), killer)
+        first.insert(int((place + random.uniform(0.25, 0.75)) * len(first) / len(killers)), killer)
     return first + quick[half:]
 
 

@@ -58,7 +58,7 @@ def down() -> None:
 @app.command()
 def demo(
     events: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many orders.")] = 2000,
-    seed: Annotated[int, typer.Option(help="The same seed plans the same drill.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=999_999_999, help="The same seed plans the same drill.")] = 1,
     port: Port = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
 ) -> None:
@@ -106,7 +106,7 @@ def _how_to_talk_to(local_aws: LocalAws) -> str:
     stack = Stack(_STACK, local_session(), local_aws.endpoint_url)
     return f"""The local AWS is up. Talk to it:
 
-  export AWS_ENDPOINT_URL={local_aws.endpoint_url} AWS_REGION={state.REGION}
+  export AWS_ENDPOINT_URL={local_aws.endpoint_url} AWS_DEFAULT_REGION={state.REGION}
   export AWS_ACCESS_KEY_ID={state.ACCESS_KEY} AWS_SECRET_ACCESS_KEY={state.SECRET_KEY}
   aws sqs send-message --queue-url {stack.queue_urls["EventsQueue"]} --message-body '{{"id": "1"}}'
     (no order, as functions/process/schema.json has it: it becomes a dead letter)

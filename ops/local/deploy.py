@@ -69,6 +69,7 @@ def _sam(local_aws: LocalAws, command: str, *arguments: str) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     if done.returncode:

@@ -43,7 +43,7 @@ def sqs(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
     call, one_at_a_time = sqs._call, Lock()
 
     def call_alone(*arguments: Any) -> Any:
-        """Calls come from several threads; the fake is made for one."""
+        """Take calls from several threads one by one: the fake is made for one thread."""
         with one_at_a_time:
             return call(*arguments)
 

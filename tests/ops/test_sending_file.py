@@ -87,9 +87,7 @@ def test_how_lines_end_does_not_matter(stack: Stack, sqs: FakeSqs, file: Path, c
         pytest.param(
             b'{"id": "a", "n": ' + b"1" * 5000 + b"}", "Exceeds the limit", id="a number with thousands of digits"
         ),
-        pytest.param(
-            event("a").encode() + b'{"id": "b"}', "not JSON: Extra data", id="two objects in one line"
-        ),
+        pytest.param(event("a").encode() + b'{"id": "b"}', "not JSON: Extra data", id="two objects in one line"),
     ],
 )
 def test_a_bad_line_is_named_and_its_neighbours_are_sent(

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.failure import CallFailed
+from ops.local import state
+from ops.local.state import LocalAws
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep what is remembered out of the checkout."""
+    monkeypatch.setattr(state, "FOLDER", tmp_path / "kept")
+    monkeypatch.setattr(state, "_FILE", tmp_path / "kept" / "local.json")
+    return tmp_path / "kept" / "local.json"
+
+
+def test_a_local_aws_that_runs_is_found() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()", "ministack"], stdin=subprocess.PIPE) as process:
+        local_aws = LocalAws(process.pid, 4566)
+        state.remember(local_aws)
+
+        assert state.find() == state.running() == local_aws
+    assert state.find() is None
+
+
+def test_a_process_of_something_else_is_no_local_aws() -> None:
+    """Its number was given to another process after a restart of the machine."""
+    state.remember(LocalAws(os.getpid(), 4566))
+
+    assert state.find() is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"pid": 1}', '{"pid": "x", "port": 1}', '{"pid": 1, "port": 1, "x": 1}']
+)
+def test_what_cannot_be_read_is_no_local_aws(text: str, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text(text)
+
+    assert state.find() is None
+
+
+def test_without_one_it_says_how_to_start_it() -> None:
+    with pytest.raises(CallFailed, match="no local AWS runs: start it with make local"):
+        state.running()
+
+
+def test_what_was_forgotten_may_be_forgotten_again(file: Path) -> None:
+    state.remember(LocalAws(os.getpid(), 4566))
+
+    state.forget()
+    state.forget()
+
+    assert not file.exists()
