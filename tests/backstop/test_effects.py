@@ -20,7 +20,7 @@ from backstop.trail import Trail
 from backstop.verdict import Policy
 from tests.backstop import NOW, Team, bodies, record, string
 
-HERE = Circumstances(own_root="/var/task", release="1.0.0", max_attempts=6, now=lambda: NOW)
+HERE = Circumstances(own_root="/var/task", release="1.0.0", policy=Policy(), now=lambda: NOW)
 
 
 @dataclass

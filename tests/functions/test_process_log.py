@@ -74,6 +74,18 @@ class TestTheLog:
         groups = {report["event_id"]: report["group"] for report in lane.reports()}
         assert groups["e0"] == groups["e1"] != groups["e2"]
 
+    @pytest.mark.parametrize(
+        ("error", "most"), [(TransientError("later"), 6), (RuntimeError("who knows"), 3)], ids=["transient", "unknown"]
+    )
+    def test_says_how_many_attempts_a_failure_of_its_kind_is_given(
+        self, lane: ProcessLane, error: Exception, most: int
+    ) -> None:
+        lane.handler.will("a", error)
+        lane.send(lane.order("a"))
+        lane.deliver()
+        [failed] = lane.reports()
+        assert failed["max_attempts"] == most
+
     def test_says_once_that_a_message_has_recovered(self, lane: ProcessLane) -> None:
         lane.handler.will("a", TransientError("not now"), None)
         lane.send(lane.order("a"))

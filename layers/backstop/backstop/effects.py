@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol, assert_never
 from backstop.message import Message, Outgoing, Record, Refused, outgoing
 from backstop.process import Batch, Failed, Flow, settle, split
 from backstop.report import Description, Report, describe, trail_after
-from backstop.verdict import Dead, Retry
+from backstop.verdict import Dead, Policy, Retry
 
 MAX_DELAY: Final = timedelta(seconds=900)
 """The longest that SQS delays a message (SQS quotas)."""
@@ -53,7 +53,7 @@ class Circumstances:
 
     own_root: str
     release: str
-    max_attempts: int
+    policy: Policy
     now: Callable[[], datetime]
 
 
@@ -98,7 +98,7 @@ def act(batch: Batch, effects: Effects, circumstances: Circumstances) -> list[st
     for destination, planned_messages in plans.items():
         staying.extend(_send(destination, planned_messages, effects, circumstances))
     for message in batch.recovered:
-        effects.report(Report.recovered(message, circumstances.max_attempts))
+        effects.report(Report.recovered(message, circumstances.policy.max_attempts))
     effects.count()
     return staying
 
@@ -135,7 +135,9 @@ def _send(
             yield failed.message.message_id
         elif failed.error is not None:
             effects.report(
-                Report.failed(failed.message, failed.verdict, sent.trail, description, circumstances.max_attempts)
+                Report.failed(
+                    failed.message, failed.verdict, sent.trail, description, circumstances.policy.attempts(failed.kind)
+                )
             )
 
 

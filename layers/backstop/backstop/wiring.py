@@ -92,7 +92,7 @@ class _Process:
     @cached_property
     def _circumstances(self) -> Circumstances:
         settings = self._settings
-        return Circumstances(settings.own_root, settings.release, settings.policy.max_attempts, _now)
+        return Circumstances(settings.own_root, settings.release, settings.policy, _now)
 
 
 class _Effects:
