@@ -19,7 +19,7 @@ help:
 
 setup: $(SETUP)
 
-$(SETUP): requirements-dev.txt layers/backstop/requirements.txt pyproject.toml
+$(SETUP): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Backstop needs Python 3.11 or newer; name one with make PYTHON=…" >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || \

@@ -15,6 +15,7 @@ from ops import sending_file, status
 from ops.drill.command import drill as run_drill
 from ops.failure import CallFailed, sentence
 from ops.local import cli as local_cli
+from ops.options import AsJson, Events, IsLocal, Seed, StackName
 from ops.stack import Stack
 
 app = typer.Typer(
@@ -26,15 +27,11 @@ app = typer.Typer(
 )
 app.add_typer(local_cli.app, name="local")
 
-StackName = Annotated[str, typer.Option("--stack", help="The stack's name.")]
-IsLocal = Annotated[bool, typer.Option("--local", help="On the local AWS instead of your account.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
-
 
 @app.command()
 def drill(
-    events: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many orders.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, max=999_999_999, help="The same seed plans the same drill.")] = 1,
+    events: Events = 2000,
+    seed: Seed = 1,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds after which it stops waiting.")] = 900,
     stack: StackName = "backstop",
     local: IsLocal = False,

@@ -32,13 +32,16 @@ class Progress(NamedTuple):
     queued: int
 
 
+Show = Callable[[Progress], None]
+
+
 @dataclass
 class _Watched:
     done: set[str]
     dead_before: int
 
 
-def run(stack: Stack, plan: Plan, timeout_seconds: float, show: Callable[[Progress], None]) -> Account:
+def run(stack: Stack, plan: Plan, timeout_seconds: float, show: Show) -> Account:
     """Send the plan's events, publish the late prices, wait until nothing is queued or retrying, and account.
 
     Whatever still moves after `timeout_seconds` is shown as it is. Raises CallFailed where the stack allows no drills.
@@ -70,9 +73,7 @@ def _send(stack: Stack, plan: Plan, show: Callable[[int], None]) -> frozenset[in
     return frozenset(sent)
 
 
-def _wait(
-    ground: Ground, plan: Plan, watched: _Watched, sent: int, deadline: float, show: Callable[[Progress], None]
-) -> None:
+def _wait(ground: Ground, plan: Plan, watched: _Watched, sent: int, deadline: float, show: Show) -> None:
     """Wait until the queues have been empty a few times in a row: SQS counts are approximate."""
     quiet = 0
     while quiet < _QUIET_POLLS and monotonic() < deadline:

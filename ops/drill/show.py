@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 
 from ops.drill.account import Account
-from ops.drill.run import Progress
+from ops.drill.run import Progress, Show
 
 _ROWS = (
     ("queued", "cyan"),
@@ -19,12 +18,6 @@ _ROWS = (
     ("dead", "red"),
     ("done", "green"),
 )
-
-
-class Show(Protocol):
-    """Shows how far a drill is."""
-
-    def __call__(self, progress: Progress) -> None: ...  # noqa: D102
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from ops.drill.command import drill
 from ops.local import emulator, state
 from ops.local.deploy import deploy
 from ops.local.state import LocalAws
+from ops.options import AsJson, Events, Seed
 from ops.stack import Stack, local_session
 
 app = typer.Typer(help="The same stack on a local AWS: no account, no Docker.", no_args_is_help=True)
@@ -57,10 +58,10 @@ def down() -> None:
 
 @app.command()
 def demo(
-    events: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many orders.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, max=999_999_999, help="The same seed plans the same drill.")] = 1,
+    events: Events = 2000,
+    seed: Seed = 1,
     port: Port = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Start a local AWS of its own, deploy, drill, show the account, and leave nothing behind."""
     with _ended_by_signals():

@@ -85,11 +85,12 @@ _scan = _decoder.scan_once  # type: ignore[attr-defined]  # the C scanner: `deco
 
 def _decode(body: str) -> Any:
     try:
-        value, end = _scan(body, 0)
-        if end != len(body):  # white space around it, or more than one value
+        try:
+            value, end = _scan(body, 0)
+        except StopIteration:  # no value begins here
+            value, end = None, -1
+        if end != len(body):  # white space around it, more than one value, or nothing that is JSON
             value = _decoder.decode(body)
-    except StopIteration:  # white space before it, or nothing that is JSON
-        value = _decode_padded(body)
     except (ValueError, RecursionError) as error:
         raise _malformed(error) from None
     if body.count("{") + body.count("[") > MAX_DEPTH:
@@ -97,13 +98,6 @@ def _decode(body: str) -> Any:
     if "\\u" in body or not body.isascii():
         _require_utf8(value)
     return value
-
-
-def _decode_padded(body: str) -> Any:
-    try:
-        return _decoder.decode(body)
-    except (ValueError, RecursionError) as error:
-        raise _malformed(error) from None
 
 
 def _malformed(error: Exception) -> MalformedEvent:

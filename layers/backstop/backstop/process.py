@@ -131,8 +131,10 @@ def _judge(record: Record, event_id: str, error: Exception, flow: Flow) -> Faile
     now = flow.now()
     message = read(record, event_id, flow.queues, now)
     kind = classify(error, flow.kinds)
-    wait = None if kind is Kind.PERMANENT else retry_after(error, now)
-    failure = Failure(kind, message.attempt, _since(message, kind, now), wait, isinstance(error, Crashed))
+    since, wait = now, None
+    if kind is not Kind.PERMANENT:  # whose time does not count: it is not tried again
+        since, wait = _since(message, kind, now), retry_after(error, now)
+    failure = Failure(kind, message.attempt, since, wait, isinstance(error, Crashed))
     return Failed(message, decide(failure, flow.policy, now, flow.dice()), kind, error)
 
 

@@ -20,11 +20,6 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """The message's work is done; it can be let go."""
-
-
-@dataclass(frozen=True, slots=True)
 class Retry:
     """The message is tried again, at `at`; `is_counted` says whether this try was one of its attempts."""
 
@@ -37,9 +32,6 @@ class Dead:
     """The message needs a person or a fix."""
 
     reason: Reason
-
-
-Verdict = Done | Retry | Dead
 
 
 @dataclass(frozen=True, slots=True)

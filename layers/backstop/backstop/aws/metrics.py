@@ -17,12 +17,14 @@ def publish(reports: Sequence[Report], function: str) -> None:
     """Count failures by `ErrorType`, and messages by `Verdict` and `Function`."""
     errors = Counter(report.error_type for report in reports if report.pipeline_event == "failed")
     for error_type, count in errors.items():
-        with single_metric("ErrorCount", MetricUnit.Count, count, namespace=NAMESPACE) as metric:
-            metric.service = ""  # else Powertools makes a dimension of an environment variable
-            metric.add_dimension("ErrorType", error_type)
+        _publish("ErrorCount", count, ErrorType=error_type)
     verdicts = Counter("Recovered" if report.verdict == "Done" else report.verdict for report in reports)
     for verdict, count in verdicts.items():
-        with single_metric("VerdictCount", MetricUnit.Count, count, namespace=NAMESPACE) as metric:
-            metric.service = ""
-            metric.add_dimension("Verdict", verdict)
-            metric.add_dimension("Function", function)
+        _publish("VerdictCount", count, Verdict=verdict, Function=function)
+
+
+def _publish(name: str, count: int, **dimensions: str) -> None:
+    with single_metric(name, MetricUnit.Count, count, namespace=NAMESPACE) as metric:
+        metric.service = ""  # else Powertools makes a dimension of an environment variable
+        for dimension, value in dimensions.items():
+            metric.add_dimension(dimension, value)
