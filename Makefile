@@ -2,6 +2,7 @@
 # make test    every test; sets itself up
 # make check   everything: format, lint, types, tests, template checks
 # make bench   ratios against plain code, side by side in one run
+# make sam-local   each function with its sample event in a container, its answer compared with the README's
 # make local   keep the local AWS up; make local-down stops it
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ CHECKOV := $(VENV)/checkov
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local local-down test check format lint types template bench lock clean
+.PHONY: help setup demo local local-down sam-local test check format lint types template bench lock clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -45,6 +46,10 @@ local-down: $(SETUP)
 
 test: $(SETUP)
 	@$(BIN)/python -m pytest
+	@$(BIN)/backstop local invoke --if-possible
+
+sam-local: $(SETUP)
+	@$(BIN)/backstop local invoke
 
 check: format lint types template test
 

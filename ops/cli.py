@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,36 +14,44 @@ from rich.console import Console
 
 from ops import sending_file, status
 from ops.drill.command import drill as run_drill
+from ops.drill.stream.command import drill as run_stream_drill
 from ops.failure import CallFailed, sentence
+from ops.function_settings import function_settings
 from ops.local import cli as local_cli
-from ops.options import AsJson, Events, IsLocal, Seed, StackName
+from ops.options import AsJson, EventsOrClicks, IsLocal, Seed, StackName
+from ops.replay import cli as replay_cli
 from ops.stack import Stack
 
 app = typer.Typer(
     name="backstop",
-    help="Operate a Backstop stack: send events, see how it is, rehearse failures.",
+    help="Operate a Backstop stack: send events, see how it is, replay what failed, rehearse failures.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(replay_cli.app, name="stream")
 app.add_typer(local_cli.app, name="local")
 
 
 @app.command()
 def drill(
-    events: Events = 2000,
+    events: EventsOrClicks = None,
     seed: Seed = 1,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds after which it stops waiting.")] = 900,
+    stream: Annotated[bool, typer.Option("--stream", help="Rehearse the stream: clicks instead of orders.")] = False,
     stack: StackName = "backstop",
     local: IsLocal = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send orders, some of them faulty, and account for where each one ended.
+    """Send orders, or clicks, some of them faulty, and account for where each one ended.
 
     Exit code 1 if the account does not balance. The stack must allow drills (AllowDrill=true): never where real events
     flow.
     """
-    raise typer.Exit(run_drill(Stack.of(stack, is_local=local), events, seed, timeout, as_json=as_json))
+    found = Stack.of(stack, is_local=local)
+    if stream:
+        raise typer.Exit(run_stream_drill(found, events or 500, seed, timeout, as_json=as_json))
+    raise typer.Exit(run_drill(found, events or 2000, seed, timeout, as_json=as_json))
 
 
 @app.command()
@@ -64,8 +73,14 @@ def send(
 
 @app.command(name="status")
 def show_status(stack: StackName = "backstop", local: IsLocal = False, as_json: AsJson = False) -> None:
-    """Show queues, functions and alarms. Exit code 1 if an alarm rings."""
+    """Show queues, streams, functions and alarms. Exit code 1 if an alarm rings."""
     raise typer.Exit(status.show(Stack.of(stack, is_local=local), as_json=as_json))
+
+
+@app.command()
+def env(stack: StackName = "backstop", local: IsLocal = False) -> None:
+    """Print the functions' variables as they are deployed: what `sam local invoke --env-vars` takes."""
+    print(json.dumps(function_settings(Stack.of(stack, is_local=local)), indent=2))
 
 
 def main() -> NoReturn:

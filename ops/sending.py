@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backstop.aws.sqs import pack
+from backstop.aws.sqs import MAX_ENTRIES
+from backstop.batches import pack
+from backstop.message import MAX_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -47,7 +49,7 @@ class Sent(NamedTuple):
 
 def send(client: SQSClient, queue_url: str, entries: Iterable[Entry]) -> Iterator[Sent]:
     """Send entries and yield what became of each call, as calls end. Takes entries only as fast as they are sent."""
-    batches = pack(entries)
+    batches = pack(entries, MAX_ENTRIES, MAX_BYTES)
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
         running: set[Future[Sent]] = set()
         for batch in batches:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_firehose import FirehoseClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=32)
@@ -62,13 +65,16 @@ class Stack:
 
     def resources(self, resource_type: str) -> dict[str, str]:
         """Return the physical names of the stack's resources of a type, by their logical ones."""
+        return {name: physical for name, physical, of_type in self._resources if of_type == resource_type}
+
+    @cached_property
+    def _resources(self) -> list[tuple[str, str, str]]:
         pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return {
-            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        return [
+            (resource["LogicalResourceId"], resource["PhysicalResourceId"], resource["ResourceType"])
             for page in pages
             for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == resource_type
-        }
+        ]
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
@@ -100,8 +106,32 @@ class Stack:
         client: CloudWatchClient = self._client("cloudwatch")
         return client
 
-    def _client(self, service: Any) -> Any:
-        return self.session.client(service, endpoint_url=self.endpoint_url, config=_CONFIG)
+    @cached_property
+    def s3(self) -> S3Client:
+        """The client of S3."""
+        client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """The client of CloudWatch Logs."""
+        client: CloudWatchLogsClient = self._client("logs")
+        return client
+
+    @cached_property
+    def firehose(self) -> FirehoseClient:
+        """The client of Firehose."""
+        client: FirehoseClient = self._client("firehose")
+        return client
+
+    @cached_property
+    def firehose_once(self) -> FirehoseClient:
+        """The client of Firehose that makes each call once: one that it tried again could put records twice."""
+        client: FirehoseClient = self._client("firehose", Config(retries={"total_max_attempts": 1}))
+        return client
+
+    def _client(self, service: Any, config: Config = _CONFIG) -> Any:
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=config)
 
 
 class QueueCounts(NamedTuple):

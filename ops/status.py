@@ -1,4 +1,4 @@
-"""A stack in, how its queues, functions and alarms are out."""
+"""A stack in, how its queues, streams, functions and alarms are out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ _AGE_WINDOW: Final = timedelta(minutes=15)
 
 def show(stack: Stack, *, as_json: bool) -> int:
     """Print how the stack is; returns 1 where an alarm rings, else 0."""
-    state = {"queues": queues(stack), "functions": functions(stack), "alarms": alarms(stack)}
+    state = {
+        "queues": queues(stack),
+        "streams": streams(stack),
+        "functions": functions(stack),
+        "alarms": alarms(stack),
+    }
     if as_json:
         print(json.dumps(state))
     else:
@@ -34,6 +39,15 @@ def queues(stack: Stack) -> list[dict[str, Any]]:
         | {"oldest_seconds": _oldest_seconds(stack, url.rpartition("/")[2])}
         for name, url in stack.queue_urls.items()
     ]
+
+
+def streams(stack: Stack) -> list[dict[str, Any]]:
+    """Return the stack's streams and their states."""
+    found = {
+        name: stack.firehose.describe_delivery_stream(DeliveryStreamName=physical)["DeliveryStreamDescription"]
+        for name, physical in stack.resources("AWS::KinesisFirehose::DeliveryStream").items()
+    }
+    return [{"stream": name, "state": one["DeliveryStreamStatus"]} for name, one in found.items()]
 
 
 def functions(stack: Stack) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import handler
 
-from backstop.wiring import process_function
+from backstop.wiring.process import process_function
 
 lambda_handler = process_function(
     handler.handle, Path(__file__).with_name("schema.json"), kinds=getattr(handler, "KINDS", None)

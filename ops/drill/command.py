@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from ops.drill import plan as planning
-from ops.drill.run import run
+from ops.drill.account import Account
+from ops.drill.run import Show, run
 from ops.drill.show import account_table, live, summary
 from ops.stack import Stack
 
@@ -18,12 +19,17 @@ from ops.stack import Stack
 def drill(stack: Stack, events: int, seed: int, timeout_seconds: float, *, as_json: bool) -> int:
     """Run a drill on `stack`; returns 0 where it balances, 1 where it does not."""
     console = Console()
-    plan = planning.make(events, seed, f"drill-{seed}-{secrets.token_hex(4)}", datetime.now(UTC))
     with nullcontext(lambda _: None) if as_json else live(console, events) as show:
-        account = run(stack, plan, timeout_seconds, show)
+        account = rehearse(stack, events, seed, timeout_seconds, show)
     if as_json:
         print(json.dumps(account.as_json()))
     else:
         console.print(account_table(account))
         console.print(summary(account))
     return 0 if account.is_balanced else 1
+
+
+def rehearse(stack: Stack, events: int, seed: int, timeout_seconds: float, show: Show = lambda _: None) -> Account:
+    """Run a drill on `stack` and return its account; prints nothing."""
+    plan = planning.make(events, seed, f"drill-{seed}-{secrets.token_hex(4)}", datetime.now(UTC))
+    return run(stack, plan, timeout_seconds, show)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,9 +13,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from ops.drill.command import drill
-from ops.local import emulator, state
+from ops.drill.command import drill, rehearse
+from ops.drill.stream.command import drill as drill_stream
+from ops.drill.stream.command import rehearse as rehearse_stream
+from ops.local import containers, emulator, state
 from ops.local.deploy import deploy
+from ops.local.invoke import default_runtime, invoke_all
 from ops.local.state import LocalAws
 from ops.options import AsJson, Events, Seed
 from ops.stack import Stack, local_session
@@ -23,6 +27,8 @@ app = typer.Typer(help="The same stack on a local AWS: no account, no Docker.", 
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where it listens; any free port by default.")]
 _STACK = "backstop"
+_CLICKS = 120
+_DRILL_SECONDS = 900
 _console = Console(stderr=True, highlight=False)
 
 
@@ -69,11 +75,50 @@ def demo(
         try:
             _deploy(local_aws)
             stack = Stack(_STACK, local_session(), local_aws.endpoint_url)
-            _console.print(f"A drill of {events} orders, some of them faulty …")
-            exit_code = drill(stack, events, seed, timeout_seconds=900, as_json=as_json)
+            _console.print(f"A drill of {events} orders and {_CLICKS} clicks, some of them faulty …")
+            exit_code = _drills(stack, events, seed, as_json=as_json)
         finally:
             emulator.stop(local_aws)
     raise typer.Exit(exit_code)
+
+
+def _drills(stack: Stack, events: int, seed: int, *, as_json: bool) -> int:
+    if not as_json:
+        orders_code = drill(stack, events, seed, _DRILL_SECONDS, as_json=False)
+        return max(orders_code, drill_stream(stack, _CLICKS, seed, _DRILL_SECONDS, as_json=False))
+    orders = rehearse(stack, events, seed, _DRILL_SECONDS)
+    clicks = rehearse_stream(stack, _CLICKS, seed, _DRILL_SECONDS)
+    print(json.dumps(orders.as_json() | {"stream": clicks.as_json()}))
+    return int(not (orders.is_balanced and clicks.is_balanced))
+
+
+@app.command()
+def invoke(
+    if_possible: Annotated[
+        bool, typer.Option("--if-possible", help="Exit code 0, not 2, where there is no container engine or image.")
+    ] = False,
+) -> None:
+    """Invoke each function with its sample event, in a container, against a local AWS of its own.
+
+    Exit code 1 where an answer is not the one that the README shows.
+    """
+    try:
+        exit_code = _invoke_all()
+    except containers.Unavailable as missing:
+        _console.print(f"Nothing ran in a container: {missing}", soft_wrap=True, markup=False)
+        exit_code = 0 if if_possible else 2
+    raise typer.Exit(exit_code)
+
+
+def _invoke_all() -> int:
+    engine = containers.require(default_runtime())
+    wrong = 0
+    with _ended_by_signals(), emulator.running() as local_aws, _console.status("Functions in containers …"):
+        for invoked in invoke_all(local_aws, engine):
+            wrong += not invoked.is_as_shown
+            style = "green" if invoked.is_as_shown else "red"
+            _console.print(f"{invoked.function}: {invoked.verdict}", style=style, soft_wrap=True, markup=False)
+    return int(bool(wrong))
 
 
 def _start(port: int | None) -> LocalAws:

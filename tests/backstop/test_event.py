@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backstop.errors import MalformedEvent
-from backstop.event import MAX_DEPTH, MAX_ID_LENGTH, parser
+from backstop.event import MAX_DEPTH, MAX_ID_LENGTH, checker, decode_all, parser
 from tests.backstop import MARKER, PARSE
 
 SCHEMA: dict[str, Any] = {
@@ -30,6 +30,16 @@ SCHEMA: dict[str, Any] = {
     },
 }
 parse = parser(SCHEMA)
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
 
 
 def nested(depth: int, opening: str = "[", closing: str = "]") -> str:
@@ -77,25 +87,15 @@ class TestWhatIsAnEvent:
         assert PARSE('{"id": "\\ud83d\\ude00"}') == {"id": "😀"}
 
     @settings(deadline=None)
-    @given(
-        st.recursive(
-            st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False)
-            | st.text(),
-            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-            max_leaves=10,
-        )
-    )  # fmt: skip
+    @given(VALUES)
     def test_whatever_json_can_say(self, value: object) -> None:
         assert PARSE(json.dumps({"id": "a", "x": value})) == {"id": "a", "x": value}
 
 
-MALFORMED = {
-    "empty": "",
-    "white space": "  ",
+NO_JSON = {
     "not JSON": "id=a",
     "half": '{"id": "a"',
     "more behind it": '{"id": "a"} x',
-    "two events": '{"id": "a"}{"id": "b"}',
     "single quotes": "{'id': 'a'}",
     "trailing comma": '{"id": "a",}',
     "byte order mark": '\ufeff{"id": "a"}',
@@ -104,11 +104,6 @@ MALFORMED = {
     "NaN": '{"id": "a", "n": NaN}',
     "Infinity": '{"id": "a", "n": Infinity}',
     "-Infinity": '{"id": "a", "n": [-Infinity]}',
-    "null": "null",
-    "list": '[{"id": "a"}]',
-    "text": '"a"',
-    "number": "5",
-    "true": "true",
     "65 lists": nested(65),
     "65 objects": nested(65, "{", "}"),
     "10,000 lists": nested(10_000),
@@ -118,6 +113,20 @@ MALFORMED = {
     "lone surrogate in a key": '{"id": "a", "\\udc00": 1}',
     "lone surrogate, unescaped": '{"id": "a", "x": "\ud800"}',
     "surrogates the wrong way round": '{"id": "\\ude00\\ud83d"}',
+    "1 MiB of brackets": "[" * (1024 * 1024),
+    "1 MiB, cut off": '{"id": "a", "x": "' + "x" * (1024 * 1024 - 18),
+    "what must not be told": MARKER,
+    "what must not be told, cut off": f'{{"id": "{MARKER}',
+}
+MALFORMED = NO_JSON | {
+    "empty": "",
+    "white space": "  ",
+    "two events": '{"id": "a"}{"id": "b"}',
+    "null": "null",
+    "list": '[{"id": "a"}]',
+    "text": '"a"',
+    "number": "5",
+    "true": "true",
     "no id": "{}",
     "id in another case": '{"ID": "a"}',
     "empty id": '{"id": ""}',
@@ -126,8 +135,6 @@ MALFORMED = {
     "true as id": '{"id": true}',
     "list as id": '{"id": ["a"]}',
     "long id": json.dumps({"id": "x" * (MAX_ID_LENGTH + 1)}),
-    "1 MiB of brackets": "[" * (1024 * 1024),
-    "1 MiB, cut off": '{"id": "a", "x": "' + "x" * (1024 * 1024 - 18),
 }
 
 
@@ -184,3 +191,58 @@ def test_a_number_beyond_all_bounds_is_malformed_too(number: str) -> None:
     """An error of another type would end the whole batch where suspects are looked for."""
     with pytest.raises(MalformedEvent):
         parse(f'{{"id": "a", "cents": {number}}}')
+
+
+class TestValuesInARow:
+    @pytest.mark.parametrize(
+        ("text", "values"),
+        [
+            pytest.param("", [], id="nothing"),
+            pytest.param(" \t\r\n", [], id="white space"),
+            pytest.param('{"id": "a"}', [{"id": "a"}], id="one"),
+            pytest.param(' {"a": 1}\n\n{"a": 2} ', [{"a": 1}, {"a": 2}], id="white space around and between them"),
+            pytest.param('{"a": 1}{"a": 2}{}', [{"a": 1}, {"a": 2}, {}], id="nothing between them"),
+            pytest.param('"a""b"[1]null', ["a", "b", [1], None], id="of any type"),
+            pytest.param('"{}" {"a": "}{"}', ["{}", {"a": "}{"}], id="brackets in texts"),
+            pytest.param('{"a": "\\ud83d\\ude00"}{}', [{"a": "😀"}, {}], id="pairs of surrogates"),
+            pytest.param("[]" * 1000, [[]] * 1000, id="many"),
+            pytest.param(nested(MAX_DEPTH) * 3, [json.loads(nested(MAX_DEPTH))] * 3, id="64 levels, thrice"),
+        ],
+    )
+    def test_are_read_one_after_the_other(self, text: str, values: list[Any]) -> None:
+        assert decode_all(text) == values
+
+    @settings(deadline=None)
+    @given(st.lists(VALUES, max_size=5), st.sampled_from(["\n", " ", "\r\n\t"]))
+    def test_are_whatever_json_can_say(self, values: list[Any], between: str) -> None:
+        assert decode_all(between.join(json.dumps(value) for value in values)) == values
+
+    @pytest.mark.parametrize("behind", [False, True], ids=["alone", "behind an event"])
+    @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
+    def test_are_malformed_if_one_of_them_is(self, body: str, behind: bool) -> None:
+        with pytest.raises(MalformedEvent) as caught:
+            decode_all(f'{{"id": "{MARKER}"}}' * behind + body)
+        assert 0 < len(str(caught.value)) < 100
+        assert MARKER not in str(caught.value)
+
+    def test_an_error_says_where_it_is(self) -> None:
+        with pytest.raises(MalformedEvent, match="at line 2, column 9"):
+            decode_all('{"a": 1}\n{"a": 1}x')
+
+
+class TestChecker:
+    check = staticmethod(checker(SCHEMA))
+
+    def test_lets_through_what_the_schema_allows_as_it_is(self) -> None:
+        assert self.check(event := {"whole": 5}) is event
+
+    @pytest.mark.parametrize("value", [None, True, 5, "a", [{"id": "a"}]], ids=repr)
+    def test_only_an_object_is_an_event(self, value: object) -> None:
+        with pytest.raises(MalformedEvent, match="an event is a JSON object"):
+            self.check(value)
+
+    @pytest.mark.parametrize("event", [{"whole": MARKER}, {"cents": 10**400}], ids=["wrong type", "beyond all bounds"])
+    def test_what_the_schema_does_not_allow_is_malformed(self, event: Any) -> None:
+        with pytest.raises(MalformedEvent) as caught:
+            self.check(event)
+        assert MARKER not in str(caught.value)

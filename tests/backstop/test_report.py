@@ -188,7 +188,32 @@ class TestReport:
         assert (told["pipeline_event"], told["verdict"], told["attempt"]) == ("recovered", "Done", 3)
         assert (told["kind"], told["error_type"], told["group"]) == ("transient", "TimeoutError", TRAIL.group)
 
+    def test_a_record_that_was_not_transformed_is_told_with_its_stream(self) -> None:
+        assert Report.unprocessed("49546", "click-1", 2, "clicks", Kind.PERMANENT, BOOM).fields() == {
+            "pipeline_event": "failed",
+            "verdict": "ProcessingFailed",
+            "event_id": "click-1",
+            "attempt": 2,
+            "stream": "clicks",
+            "record_id": "49546",
+            "kind": "permanent",
+            "group": BOOM.group,
+            "error_type": "ValueError",
+            "error": "boom",
+            "where": "handler:handle",
+        }
+
+    def test_a_record_whose_event_has_no_id_is_told_without_one(self) -> None:
+        assert "event_id" not in Report.unprocessed("49546", "", 1, "clicks", Kind.PERMANENT, BOOM).fields()
+
+    def test_the_id_of_a_record_is_told_as_it_is_but_not_at_any_length(self) -> None:
+        """It looks like a card number, and nobody finds the record without it."""
+        digits = "49546986683135544286507457936321625675700192471156785154"
+        assert Report.unprocessed(digits, "", 1, "clicks", Kind.PERMANENT, BOOM).record_id == digits
+        assert len(Report.unprocessed("x" * 5000, "", 1, "clicks", Kind.PERMANENT, BOOM).record_id) == 256
+
     def test_ids_that_are_personal_are_not_told(self) -> None:
+        assert Report.unprocessed("1", "zoe@example.com", 1, "clicks", Kind.PERMANENT, BOOM).event_id == "[email]"
         personal = message("zoe@example.com", MessageGroupId="+49 30 1234567", trail=TRAIL)
         told = Report.recovered(personal, 6).fields()
         assert (told["event_id"], told["key"]) == ("[email]", "[phone]")

@@ -7,7 +7,7 @@ import pytest
 
 from backstop.backoff import Backoff, Shape
 from backstop.errors import SystemFault
-from backstop.settings import ProcessSettings
+from backstop.settings import ProcessSettings, TransformSettings
 from backstop.verdict import Policy
 
 ENVIRONMENT = {
@@ -27,6 +27,17 @@ ENVIRONMENT = {
     "LAMBDA_TASK_ROOT": "/var/task",
     "ALLOW_DRILL": "false",
 }
+STREAM_ENVIRONMENT = {
+    "STREAM_NAME": "shop-clicks",
+    "STAGE": "prod",
+    "RELEASE": "1.2.3",
+    "AWS_LAMBDA_FUNCTION_NAME": "shop-transform",
+    "LAMBDA_TASK_ROOT": "/var/task",
+}
+READERS = [(ProcessSettings, ENVIRONMENT), (TransformSettings, STREAM_ENVIRONMENT)]
+EACH_NAME = [(read, environment, name) for read, environment in READERS for name in environment]
+
+Settings = type[ProcessSettings] | type[TransformSettings]
 
 
 def test_all_of_it_is_read() -> None:
@@ -53,20 +64,33 @@ def test_all_of_it_is_read() -> None:
     )
 
 
-def test_it_is_read_from_the_processs_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in ENVIRONMENT.items():
+def test_all_that_a_streams_function_is_told_is_read() -> None:
+    assert TransformSettings.from_environment(STREAM_ENVIRONMENT) == TransformSettings(
+        stream="shop-clicks", stage="prod", release="1.2.3", function="shop-transform", own_root="/var/task"
+    )
+
+
+@pytest.mark.parametrize(("settings", "environment"), READERS, ids=["process", "transform"])
+def test_they_are_read_from_the_processs_own_environment(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, environment: dict[str, str]
+) -> None:
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert ProcessSettings.from_environment() == ProcessSettings.from_environment(ENVIRONMENT)
+    assert settings.from_environment() == settings.from_environment(environment)
 
 
-@pytest.mark.parametrize("name", ENVIRONMENT)
+@pytest.mark.parametrize(
+    ("settings", "environment", "name"), EACH_NAME, ids=[f"{read.__name__}-{name}" for read, _, name in EACH_NAME]
+)
 @pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
-def test_what_is_missing_is_named(name: str, value: str | None) -> None:
-    environment = {key: there for key, there in ENVIRONMENT.items() if key != name}
+def test_what_is_missing_is_named(
+    settings: Settings, environment: dict[str, str], name: str, value: str | None
+) -> None:
+    there = {key: text for key, text in environment.items() if key != name}
     if value is not None:
-        environment[name] = value
+        there[name] = value
     with pytest.raises(SystemFault, match=rf"\b{name} is missing\b.*template\.yaml"):
-        ProcessSettings.from_environment(environment)
+        settings.from_environment(there)
 
 
 @pytest.mark.parametrize(

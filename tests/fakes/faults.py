@@ -20,6 +20,8 @@ _CODES: Final = {
     ("sqs", "denied"): "AccessDenied",
     ("dynamodb", "throttled"): "ProvisionedThroughputExceededException",
     ("dynamodb", "denied"): "AccessDeniedException",
+    ("firehose", "throttled"): "ServiceUnavailableException",
+    ("firehose", "denied"): "AccessDeniedException",
 }
 
 

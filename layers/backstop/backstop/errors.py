@@ -4,9 +4,13 @@ The tree, as the author of a handler sees it::
 
     BackstopError
     ├── TransientError      try again later
+    │   └── NotPutBack      the stream did not take a record back
     ├── PermanentError      trying again will never work
     │   ├── MalformedEvent  the body is not an event that the schema allows
-    │   └── Crashed         running it killed its worker, more than once
+    │   ├── Crashed         running it killed its worker, more than once
+    │   ├── AnswerTooLarge  a stream's record, transformed, is more than one answer carries
+    │   ├── Circling        a stream's record was put back so often that it is not once more
+    │   └── SameRecordId    two records of a batch go by one id
     ├── SystemFault         ours: permission, configuration, a missing resource
     │   └── StoreUnavailable  the idempotency table did not answer
     └── NotYet              its time has not come: nothing failed
@@ -27,15 +31,26 @@ class BackstopError(Exception):
     """Anything that Backstop or a handler's author raises to say what kind of failure this is."""
 
 
-class TransientError(BackstopError):
-    """Raised when trying again later may work: the message is retried with backoff.
+class _Passing(BackstopError):
+    """What time may mend.
 
-    `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before the next attempt.
+    `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before it is tried again.
     """
 
     def __init__(self, *args: object, retry_after: float | timedelta | None = None) -> None:
         super().__init__(*args)
         self.retry_after = _as_timedelta(retry_after)
+
+
+class TransientError(_Passing):
+    """Raised when trying again later may work: the message is retried with backoff.
+
+    `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before the next attempt.
+    """
+
+
+class NotPutBack(TransientError):
+    """Raised when the stream did not take a record back, or may not have."""
 
 
 class PermanentError(BackstopError):
@@ -50,15 +65,23 @@ class Crashed(PermanentError):
     """Raised instead of running an event that was running each time when a worker died."""
 
 
-class SystemFault(BackstopError):
+class AnswerTooLarge(PermanentError):
+    """Raised when a stream's record, transformed, is more than one answer to Firehose carries."""
+
+
+class Circling(PermanentError):
+    """Raised when a stream's record would have to be put back once more than it may be."""
+
+
+class SameRecordId(PermanentError):
+    """Raised when two records of a batch go by one id, so that no answer could tell them apart."""
+
+
+class SystemFault(_Passing):
     """Raised when the fault is ours, not the message's: it waits, and no attempt is counted.
 
     `retry_after` (seconds, or a `timedelta`; optional) is the least time to wait before it is tried again.
     """
-
-    def __init__(self, *args: object, retry_after: float | timedelta | None = None) -> None:
-        super().__init__(*args)
-        self.retry_after = _as_timedelta(retry_after)
 
 
 class StoreUnavailable(SystemFault):

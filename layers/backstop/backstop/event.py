@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from json import JSONDecodeError, JSONDecoder
 from math import isinf
@@ -31,11 +32,27 @@ def parser(schema: Mapping[str, Any]) -> Parse:
     The function raises MalformedEvent, which says what is wrong and where, never with the value that was wrong. Of a
     key that stands twice in an object, the last counts (RFC 8259 leaves it open).
     """
+    check = checker(schema)
+
+    def parse(body: str) -> Event:
+        event = check(_decode(body))
+        event_id = event.get("id")
+        if type(event_id) is not str or not 0 < len(event_id) <= MAX_ID_LENGTH:
+            raise MalformedEvent(f"an event has an `id`: a string of 1 to {MAX_ID_LENGTH} characters")
+        return event
+
+    return parse
+
+
+def checker(schema: Mapping[str, Any]) -> Callable[[Any], Event]:
+    """Compile a JSON Schema (drafts 4, 6 or 7) into a function that lets through what it allows, if it is an object.
+
+    The function raises MalformedEvent, as `parser`'s does.
+    """
     validate: Callable[[Any], Any] = fastjsonschema.compile(dict(schema), use_default=False)
     names = _names(schema)
 
-    def parse(body: str) -> Event:
-        event = _decode(body)
+    def check(event: Any) -> Event:
         if type(event) is not dict:
             raise MalformedEvent(f"an event is a JSON object; this is a {type(event).__name__}")
         try:
@@ -44,12 +61,9 @@ def parser(schema: Mapping[str, Any]) -> Parse:
             raise MalformedEvent(f"not what the schema allows: {_told(error, names)}") from None
         except (ArithmeticError, RecursionError):
             raise MalformedEvent(_UNBOUNDED) from None
-        event_id = event.get("id")
-        if type(event_id) is not str or not 0 < len(event_id) <= MAX_ID_LENGTH:
-            raise MalformedEvent(f"an event has an `id`: a string of 1 to {MAX_ID_LENGTH} characters")
         return event
 
-    return parse
+    return check
 
 
 def _names(schema: Any) -> frozenset[str]:
@@ -83,6 +97,27 @@ _decoder = JSONDecoder(parse_constant=_reject_constant, parse_float=_finite)
 _scan = _decoder.scan_once  # type: ignore[attr-defined]  # the C scanner: `decode` without its two regular expressions
 
 
+_skip = re.compile(r"[ \t\n\r]*").match
+
+
+def decode_all(text: str) -> list[Any]:
+    """Read one JSON value after the other, with or without white space between them. Raises MalformedEvent."""
+    values = []
+    try:
+        end = _skip(text, 0).end()  # type: ignore[union-attr]  # it always matches
+        while end < len(text):
+            try:
+                value, end = _scan(text, end)
+            except StopIteration as at:
+                raise JSONDecodeError("Expecting value", text, at.value) from None
+            values.append(value)
+            end = _skip(text, end).end()  # type: ignore[union-attr]
+    except (ValueError, RecursionError) as error:
+        raise _malformed(error) from None
+    _require_sound(text, values)
+    return values
+
+
 def _decode(body: str) -> Any:
     try:
         try:
@@ -93,11 +128,15 @@ def _decode(body: str) -> Any:
             value = _decoder.decode(body)
     except (ValueError, RecursionError) as error:
         raise _malformed(error) from None
-    if body.count("{") + body.count("[") > MAX_DEPTH:
-        _require_shallow(value)
-    if "\\u" in body or not body.isascii():
-        _require_utf8(value)
+    _require_sound(body, [value])
     return value
+
+
+def _require_sound(text: str, values: list[Any]) -> None:
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        _require_shallow(values)
+    if "\\u" in text or not text.isascii():
+        _require_utf8(values)
 
 
 def _malformed(error: Exception) -> MalformedEvent:
@@ -106,9 +145,8 @@ def _malformed(error: Exception) -> MalformedEvent:
     return MalformedEvent(_TOO_DEEP if isinstance(error, RecursionError) else _UNBOUNDED)
 
 
-def _require_shallow(value: Any) -> None:
+def _require_shallow(level: list[Any]) -> None:
     """Walk level by level, so that depth costs no stack."""
-    level = [value]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in _children(node)]
         if not level:

@@ -8,8 +8,8 @@ from typing import Final
 MASK: Final = "[redacted]"
 
 _TELLING_NAMES: Final = (
-    r"pass(?:word|wd|phrase)|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization"
-    r"|cookie|session[_-]?id|signature|card[_-]?(?:number|no)"
+    r"pass(?:word|wd|phrase)|passwd|secret(?!smanager:)|token|api[_-]?key|access[_-]?key|private[_-]?key|credential"
+    r"|authorization|cookie|session[_-]?id|signature|card[_-]?(?:number|no)"
     r"|(?<![a-z])(?:pass|pwd|auth|session|card|cvv|cvc|iban|ssn)(?![a-z])"
 )
 

@@ -15,6 +15,7 @@ from backstop.verdict import Dead, Retry
 
 _MAX_RAW_ERROR: Final = 2048
 _MAX_TYPE: Final = 64
+_MAX_RECORD_ID: Final = 256
 
 
 class Description(NamedTuple):
@@ -84,16 +85,21 @@ def _tries(message: Message, verdict: Retry | Dead) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A pipeline event: what befell a message, for people and for the watchers. It never quotes the payload."""
+    """A pipeline event: what befell a message, or a stream's record, for people and for the watchers.
+
+    It never quotes the payload.
+    """
 
     pipeline_event: str
     verdict: str
     event_id: str
-    key: str
     attempt: int
-    max_attempts: int
-    queue: str
-    source_queue: str
+    max_attempts: int | None = None
+    key: str = ""
+    queue: str = ""
+    source_queue: str = ""
+    stream: str = ""
+    record_id: str = ""
     redrive_id: str = ""
     kind: str = ""
     dead_because: str = ""
@@ -146,7 +152,26 @@ class Report:
             error_type=trail.error_type,
         )
 
+    @classmethod
+    def unprocessed(
+        cls, record_id: str, event_id: str, attempt: int, stream: str, kind: Kind, description: Description
+    ) -> Self:
+        """Tell of a stream's record that was not transformed: Firehose keeps it under its error prefix."""
+        return cls(
+            pipeline_event="failed",
+            verdict="ProcessingFailed",
+            event_id=redact(event_id),
+            attempt=attempt,
+            stream=stream,
+            record_id=record_id[:_MAX_RECORD_ID],
+            kind=kind,
+            group=description.group,
+            error_type=description.error_type,
+            error=description.error,
+            where=description.where,
+        )
+
     def fields(self) -> dict[str, Any]:
         """Return what goes into the log line; what is empty is left out."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in values.items() if value != ""}
+        return {name: value for name, value in values.items() if value not in ("", None)}

@@ -59,6 +59,30 @@ class ProcessSettings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class TransformSettings:
+    """What `transform` is told by its template."""
+
+    stream: str
+    """The name of the stream whose records it transforms."""
+    stage: str
+    release: str
+    function: str
+    own_root: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings; raises SystemFault, naming what is missing or wrong."""
+        read = _Reader(environment)
+        return cls(
+            stream=read("STREAM_NAME", str),
+            stage=read("STAGE", str),
+            release=read("RELEASE", str),
+            function=read("AWS_LAMBDA_FUNCTION_NAME", str),
+            own_root=read("LAMBDA_TASK_ROOT", str),
+        )
+
+
 def _by_name(urls: str) -> Mapping[str, str]:
     return {url.rpartition("/")[2]: url for url in urls.split(",")}
 

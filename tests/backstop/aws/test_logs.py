@@ -14,7 +14,6 @@ FAILED = Report(
     pipeline_event="failed",
     verdict="Retry",
     event_id="order-1",
-    key="",
     attempt=1,
     max_attempts=6,
     queue="events",
@@ -50,9 +49,11 @@ def test_a_pipeline_event_is_one_line_with_its_circumstances(capsys: pytest.Capt
     assert line.keys().isdisjoint({"next_at", "redrive_id", "key"})
 
 
-@pytest.mark.parametrize(("verdict", "level"), [("Done", "INFO"), ("Retry", "WARNING"), ("Dead", "ERROR")])
+@pytest.mark.parametrize(
+    ("verdict", "level"), [("Done", "INFO"), ("Retry", "WARNING"), ("Dead", "ERROR"), ("ProcessingFailed", "ERROR")]
+)
 def test_its_level_is_that_of_the_verdict(capsys: pytest.CaptureFixture[str], verdict: str, level: str) -> None:
-    begun("request-1").write(Report("failed", verdict, "a", "", 1, 6, "events", ""))
+    begun("request-1").write(Report("failed", verdict, "a", 1))
     assert written(capsys)[0]["level"] == level
 
 
@@ -67,7 +68,7 @@ def test_each_line_names_its_own_invocation(capsys: pytest.CaptureFixture[str]) 
 def test_one_event_leaves_nothing_in_the_next_ones_line(capsys: pytest.CaptureFixture[str]) -> None:
     log = begun("request-1")
     log.write(FAILED)
-    log.write(Report("recovered", "Done", "order-2", "", 2, 6, "events", ""))
+    log.write(Report("recovered", "Done", "order-2", 2))
     assert written(capsys)[1].keys().isdisjoint({"error", "kind", "source_queue"})
 
 
@@ -77,3 +78,12 @@ def test_a_message_that_stays_is_told_without_its_payload(capsys: pytest.Capture
     told = {"level": "ERROR", "message_id": "m-a", "queue": "events", "why": "no room", "request_id": "request-1"}
     assert told.items() <= line.items()
     assert MARKER not in json.dumps(line)
+
+
+def test_records_put_back_are_a_warning_that_says_how_many(capsys: pytest.CaptureFixture[str]) -> None:
+    """No failure, and so no pipeline event: nobody is to be woken by it."""
+    begun("request-1").put_back("clicks", 470)
+    (line,) = written(capsys)
+    told = {"level": "WARNING", "stream": "clicks", "records": 470, "request_id": "request-1", "stage": "prod"}
+    assert told.items() <= line.items()
+    assert "pipeline_event" not in line

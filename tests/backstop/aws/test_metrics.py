@@ -11,9 +11,7 @@ from backstop.report import Report
 
 
 def report(verdict: str, error_type: str = "", *, pipeline_event: str = "failed") -> Report:
-    return Report(
-        pipeline_event, verdict, "order-1", "customer-1", 1, 6, "events", "", error_type=error_type, group="g"
-    )
+    return Report(pipeline_event, verdict, "order-1", 1, 6, "customer-1", "events", error_type=error_type, group="g")
 
 
 RECOVERED = report("Done", "TimeoutError", pipeline_event="recovered")
@@ -26,8 +24,8 @@ SOME = [
 ]
 
 
-def published(capsys: pytest.CaptureFixture[str], reports: Sequence[Report]) -> list[dict[str, Any]]:
-    publish(reports, "shop-process")
+def published(capsys: pytest.CaptureFixture[str], reports: Sequence[Report], put_back: int = 0) -> list[dict[str, Any]]:
+    publish(reports, "shop-process", put_back)
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -57,8 +55,25 @@ def test_messages_are_counted_by_verdict_and_function(capsys: pytest.CaptureFixt
     ]
 
 
+def test_records_that_failed_and_those_put_back_are_counted_by_verdict_and_function(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = published(capsys, [report("ProcessingFailed", "KeyError"), report("ProcessingFailed", "NotPutBack")], 470)
+    assert values(lines, "VerdictCount") == [
+        ({"Verdict": "ProcessingFailed", "Function": "shop-process"}, 2),
+        ({"Verdict": "PutBack", "Function": "shop-process"}, 470),
+    ]
+    assert values(lines, "ErrorCount") == [({"ErrorType": "KeyError"}, 1), ({"ErrorType": "NotPutBack"}, 1)]
+
+
+def test_records_put_back_are_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = published(capsys, [], 3)
+    assert values(lines, "VerdictCount") == [({"Verdict": "PutBack", "Function": "shop-process"}, 3)]
+    assert values(lines, "ErrorCount") == []
+
+
 def test_they_are_counts_in_our_namespace(capsys: pytest.CaptureFixture[str]) -> None:
-    for line in published(capsys, SOME):
+    for line in published(capsys, SOME, 1):
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "DataPipeline/Errors"
         assert [metric["Unit"] for metric in directive["Metrics"]] == ["Count"]
@@ -78,7 +93,7 @@ def test_no_setting_of_powertools_adds_a_dimension(
 ) -> None:
     """A dimension more is another metric: dashboards and alarms would see none of it."""
     monkeypatch.setenv(name, "shop")
-    lines = published(capsys, SOME)
+    lines = published(capsys, SOME, 1)
     assert {tuple(dimensions(line)) for line in lines} == {("ErrorType",), ("Verdict", "Function")}
 
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from moto import mock_aws
 
-from backstop.aws.sqs import MAX_ENTRIES, give_back, let_go, pack, send
-from backstop.message import MAX_BYTES, Outgoing, Record, outgoing
+from backstop.aws.sqs import give_back, let_go, send
+from backstop.message import Outgoing, Record, outgoing
 from backstop.trail import Trail
 from tests.backstop import message, record, string
 
@@ -153,34 +151,6 @@ class TestSend:
         refused = send(client, urls["retry"], messages)
         assert [one.outgoing for one in refused] == messages[:10]
         assert len(received(client, urls["retry"])) == 3
-
-
-def of_sizes(*sizes: int) -> list[SimpleNamespace]:
-    return [SimpleNamespace(size=size) for size in sizes]
-
-
-class TestPack:
-    @pytest.mark.parametrize(
-        ("sizes", "batches"),
-        [
-            pytest.param([], [], id="none"),
-            pytest.param([1] * 25, [10, 10, 5], id="ten at most"),
-            pytest.param([MAX_BYTES] * 3, [1, 1, 1], id="1 MiB each"),
-            pytest.param([MAX_BYTES - 1, 1, 1], [2, 1], id="1 MiB together"),
-            pytest.param([MAX_BYTES // 2, MAX_BYTES // 2 + 1, 1], [1, 2], id="one byte over"),
-            pytest.param([1, MAX_BYTES, 1], [1, 1, 1], id="a big one between small ones"),
-        ],
-    )
-    def test_a_batch_is_at_most_ten_messages_and_1_mib(self, sizes: list[int], batches: list[int]) -> None:
-        assert [len(batch) for batch in pack(of_sizes(*sizes))] == batches
-
-    @settings(deadline=None)
-    @given(st.lists(st.integers(1, MAX_BYTES), max_size=40))
-    def test_all_are_packed_in_their_order(self, sizes: list[int]) -> None:
-        messages = of_sizes(*sizes)
-        batches = list(pack(messages))
-        assert [one for batch in batches for one in batch] == messages
-        assert all(len(batch) <= MAX_ENTRIES and sum(one.size for one in batch) <= MAX_BYTES for batch in batches)
 
 
 def delivered(client: SQSClient, urls: dict[str, str], name: str, *bodies: str) -> list[Record]:

@@ -5,23 +5,25 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import boto3
-from botocore.config import Config
-
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_firehose import FirehoseClient
     from mypy_boto3_sqs import SQSClient
-
-_CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 @overload
 def client(service: Literal["sqs"]) -> SQSClient: ...
 @overload
 def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
+@overload
+def client(service: Literal["firehose"]) -> FirehoseClient: ...
 
 
 @cache
-def client(service: Literal["sqs", "dynamodb"]) -> Any:
+def client(service: Literal["sqs", "dynamodb", "firehose"]) -> Any:
     """Return the client of a service, the same one each time: making one costs more than an import of boto3."""
-    return boto3.client(service, config=_CONFIG)
+    import boto3  # at first use: importing it costs more than all of Backstop, and `transform` rarely needs it
+    from botocore.config import Config
+
+    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+    return boto3.client(service, config=config)

@@ -10,7 +10,7 @@ from backstop.message import Message
 from backstop.redact import redact
 from backstop.report import Report
 
-_LEVELS: Final = {"Done": "INFO", "Retry": "WARNING", "Dead": "ERROR"}
+_LEVELS: Final = {"Done": "INFO", "Retry": "WARNING", "Dead": "ERROR", "ProcessingFailed": "ERROR"}
 
 
 class PipelineLog:
@@ -34,3 +34,7 @@ class PipelineLog:
         self._logger.error(
             "left to SQS", extra={"message_id": message.message_id, "queue": message.queue, "why": redact(why)}
         )
+
+    def put_back(self, stream: str, count: int) -> None:
+        """Say that records went back to their stream: an answer was full, or time was short."""
+        self._logger.warning("put back on the stream", extra={"stream": stream, "records": count})

@@ -13,12 +13,17 @@ from backstop.report import Report
 NAMESPACE: Final = "DataPipeline/Errors"
 
 
-def publish(reports: Sequence[Report], function: str) -> None:
-    """Count failures by `ErrorType`, and messages by `Verdict` and `Function`."""
+def publish(reports: Sequence[Report], function: str, put_back: int = 0) -> None:
+    """Count failures by `ErrorType`, and messages and records by `Verdict` and `Function`.
+
+    `put_back` is the number of records that went back to their stream.
+    """
     errors = Counter(report.error_type for report in reports if report.pipeline_event == "failed")
     for error_type, count in errors.items():
         _publish("ErrorCount", count, ErrorType=error_type)
     verdicts = Counter("Recovered" if report.verdict == "Done" else report.verdict for report in reports)
+    if put_back:
+        verdicts["PutBack"] = put_back
     for verdict, count in verdicts.items():
         _publish("VerdictCount", count, Verdict=verdict, Function=function)
 

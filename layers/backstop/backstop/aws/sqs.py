@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from backstop.batches import pack
 from backstop.message import MAX_BYTES, Outgoing, Record, Refused, queue_name
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-
-class Sized(Protocol):
-    """What knows its size as a message, attributes included, in bytes."""
-
-    @property
-    def size(self) -> int: ...  # noqa: D102
-
-
-M = TypeVar("M", bound=Sized)
 
 MAX_ENTRIES: Final = 10
 """Entries that a batch call takes (SQS quotas)."""
@@ -32,21 +24,9 @@ def send(client: SQSClient, queue_url: str, messages: Sequence[Outgoing]) -> lis
 
     A call that fails, in whole or in doubt, has taken none of its messages: better twice than never.
     """
-    return [refused for batch in pack(messages) for refused in _send_batch(client, queue_url, batch)]
-
-
-def pack(messages: Iterable[M]) -> Iterator[list[M]]:
-    """Split messages, in their order, into batches of at most 10 messages and 1 MiB."""
-    batch: list[M] = []
-    size = 0
-    for message in messages:
-        if batch and (len(batch) == MAX_ENTRIES or size + message.size > MAX_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(message)
-        size += message.size
-    if batch:
-        yield batch
+    return [
+        refused for batch in pack(messages, MAX_ENTRIES, MAX_BYTES) for refused in _send_batch(client, queue_url, batch)
+    ]
 
 
 def _send_batch(client: SQSClient, queue_url: str, batch: Sequence[Outgoing]) -> list[Refused]:

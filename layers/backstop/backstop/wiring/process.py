@@ -1,4 +1,4 @@
-"""Settings, adapters and flows in, a function's handler out: the only room that knows them all."""
+"""The team's `handle` in, the Lambda handler of an SQS-triggered function out."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from backstop.message import Message, Outgoing, Record, Refused
 from backstop.process import Flow
 from backstop.report import Report
 from backstop.settings import ProcessSettings
+from backstop.wiring import LambdaHandler
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 Handle = Callable[[Any, Message], object]
-LambdaHandler = Callable[[Mapping[str, Any], "LambdaContext"], Mapping[str, Any]]
 
 
 def process_function(handle: Handle, schema: Path, kinds: Kinds | None = None) -> LambdaHandler:

@@ -1,0 +1,50 @@
+"""A click in, the click as it is stored out: normalised, robots dropped, e-mail addresses hashed."""
+
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+ROBOT = re.compile(r"bot\b|crawler|spider|slurp|headless|preview|monitor", re.IGNORECASE)
+
+
+def transform(click: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the click to store, or None for a robot's. Fields that are not named here are not stored."""
+    if ROBOT.search(click["user_agent"]):
+        return None
+    page = urlsplit(click["page"])
+    stored = {
+        "id": click["id"],
+        "at": datetime.fromisoformat(click["at"]).astimezone(UTC).isoformat(timespec="milliseconds"),
+        "host": page.hostname,
+        "path": page.path.rstrip("/") or "/",  # the query may carry anything: tokens, names, addresses
+    }
+    if "referrer" in click:
+        stored["referrer"] = urlsplit(click["referrer"]).hostname
+    if "email" in click:
+        stored["visitor"] = pseudonym(click["email"])
+    return stored
+
+
+def pseudonym(email: str) -> str:
+    """Return a keyed hash: the same for the same address, and of no use to whoever has no key.
+
+    Without a key, whoever has a list of addresses could hash them and compare.
+    """
+    return hmac.new(email_key(), email.strip().lower().encode(), hashlib.sha256).hexdigest()
+
+
+@cache
+def email_key() -> bytes:
+    """Return the key, read at first use."""
+    import boto3  # only where it is needed: it costs a cold start
+    from botocore.config import Config
+
+    impatient = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+    secrets = boto3.client("secretsmanager", config=impatient)
+    return str(secrets.get_secret_value(SecretId=os.environ["EMAIL_KEY"])["SecretString"]).encode()

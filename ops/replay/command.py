@@ -1,0 +1,138 @@
+"""What the person asked of a replay in, its exit code out."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import Final
+
+from rich import progress as bars
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ops.failure import CallFailed
+from ops.replay.run import Outcome, Replay, Rules, find
+from ops.stack import Stack
+
+ERRORS: Final = "errors/"
+"""Where the template's stream keeps what was not transformed."""
+
+_AGO: Final = re.compile(r"(\d{1,6})([smhd])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def replay(stack: Stack, prefix: str, since: str | None, rules: Rules, *, as_json: bool) -> int:
+    """Put what is kept below `prefix` back on the stream; returns 0 where all of it is, else 1.
+
+    Raises CallFailed where the prefix or the time is none.
+    """
+    bucket, stream = stack.output("DataBucketName"), stack.output("ClicksStreamName")
+    prefix = _below_errors(prefix, bucket)
+    moment = None if since is None else _moment(since, datetime.now(UTC))
+    console = Console(stderr=True, highlight=False)
+    objects = find(stack.s3, bucket, prefix, moment)
+    with _stopped_by_signals(console) as is_stopped:
+        running = Replay(stack.s3, stack.firehose_once, bucket, stream, rules, is_stopped)
+        with _display(console) as display:
+            task = display.add_task("reading" if rules.is_dry_run else "replaying", total=sum(o.size for o in objects))
+            for found in running.run(objects):
+                display.advance(task, found.size)
+    if not objects:
+        console.print(f"There is nothing below s3://{bucket}/{prefix}{'' if since is None else f' since {moment}'}.")
+    _tell(console, running.outcome, rules)
+    if as_json:
+        print(json.dumps(asdict(running.outcome) | {"dry_run": rules.is_dry_run}))
+    return int(not running.outcome.is_complete)
+
+
+def _below_errors(prefix: str, bucket: str) -> str:
+    prefix = prefix.removeprefix(f"s3://{bucket}/")
+    if not prefix.startswith(ERRORS):
+        raise CallFailed(
+            f"--from {prefix}: what was not transformed is kept below {ERRORS} in s3://{bucket}; "
+            f"name that, or a part of it such as {ERRORS}processing-failed/2026/11/21/"
+        )
+    return prefix
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    """Read a time: ISO 8601 (UTC unless it says otherwise), or how long ago: 30m, 2h, 3d."""
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise CallFailed(f"--since {text}: a time such as 2026-11-21T09:00, or how long ago: 30m, 2h, 3d") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _stopped_by_signals(console: Console) -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C or a signal that ends processes stop it between two calls, where nothing is in doubt."""
+    stopping: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopping.append(number)
+        console.print("Stopping after this call …")
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, stop) for number in signals]
+    try:
+        yield lambda: bool(stopping)
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _display(console: Console) -> bars.Progress:
+    return bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _tell(console: Console, outcome: Outcome, rules: Rules) -> None:
+    console.print(_table(outcome, rules))
+    for key, why in outcome.unreadable.items():
+        console.print(f"[red]not read:[/red] {escape(key)}: {escape(why)}", soft_wrap=True)
+    for key, count in outcome.in_doubt.items():
+        console.print(f"[yellow]in doubt:[/yellow] {count} records of {escape(key)}", soft_wrap=True)
+    if outcome.in_doubt:
+        console.print(
+            "What is in doubt may be on the stream already. To send it again: --resend-doubtful", soft_wrap=True
+        )
+    if outcome.stopped:
+        console.print(
+            f"[red]Stopped:[/red] {escape(outcome.stopped)}. The same call goes on from there.", soft_wrap=True
+        )
+
+
+def _table(outcome: Outcome, rules: Rules) -> Table:
+    table = Table(
+        title="Dry run: nothing was sent" if rules.is_dry_run else "Replay", show_header=False, title_justify="left"
+    )
+    table.add_column()
+    table.add_column(justify="right")
+    rows = {
+        "objects": outcome.objects,
+        "records to send" if rules.is_dry_run else "records sent": outcome.sent,
+        "sent before": outcome.sent_before,
+        f"replayed {rules.max_replays} times already": outcome.rounds_used_up,
+        "too large to be marked": outcome.too_large,
+        "in doubt": sum(outcome.in_doubt.values()),
+        "objects not read": len(outcome.unreadable),
+    }
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
+    return table

@@ -1,0 +1,69 @@
+"""A metric's name in, the dimensions that it is found by out: those of AWS's services, and those of our own metrics."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stdout
+from typing import Any, Final, NamedTuple
+
+from backstop.aws.metrics import publish
+from backstop.kinds import Kind
+from backstop.report import Description, Report
+from tests.template.document import FUNCTIONS, properties_of, text_of
+
+Dimensions = dict[str, str]
+
+RECORD_FAILED: Final = Report.unprocessed(
+    "record-1", "click-1", 1, "clicks", Kind.PERMANENT, Description("KeyError", "", "", "g")
+)
+
+
+class Metric(NamedTuple):
+    """A metric, with its dimensions as `!Sub` would write them. All of them tell it from others, not some."""
+
+    namespace: str
+    name: str
+    dimensions: Dimensions
+
+
+class Service(NamedTuple):
+    """What a service of AWS measures, and how its one dimension is filled: an URL or an ARN would find nothing."""
+
+    kind: str
+    dimension: str
+    value: str
+
+
+SERVICES: Final = {
+    "AWS/SQS": Service("AWS::SQS::Queue", "QueueName", "${%s.QueueName}"),
+    "AWS/Lambda": Service("AWS::Serverless::Function", "FunctionName", "${%s}"),
+    "AWS/Firehose": Service("AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName", "${%s}"),
+}
+
+
+def published(report: Report, function: str) -> list[Metric]:
+    """Return the metrics that a function publishes of a report, read off its lines as CloudWatch reads them."""
+    lines = io.StringIO()
+    with redirect_stdout(lines):
+        publish([report], text_of({"Ref": function}))
+    return [_metric(json.loads(line)) for line in lines.getvalue().splitlines()]
+
+
+def _metric(line: dict[str, Any]) -> Metric:
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    (names,) = directive["Dimensions"]
+    (metric,) = directive["Metrics"]
+    return Metric(directive["Namespace"], metric["Name"], {name: line[name] for name in names})
+
+
+OURS: Final = [metric for function in FUNCTIONS for metric in published(RECORD_FAILED, function)]
+
+
+def is_measured(metric: Metric) -> bool:
+    """Say whether somebody measures what is looked for: a service of AWS of a resource, or we ourselves."""
+    if metric.namespace not in SERVICES:
+        return metric in OURS
+    service = SERVICES[metric.namespace]
+    of_service = [{service.dimension: service.value % name} for name in properties_of(service.kind)]
+    return metric.dimensions in of_service

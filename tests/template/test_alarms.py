@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.template.document import ALARMS, DAY, FUNCTIONS, PARAMETERS, each, references, text_of
+from tests.template.measures import RECORD_FAILED, Metric, is_measured, published
+from tests.template.stream import DESTINATION, processor
+
+ALARMING = {
+    "dead letters": ("DeadLetterQueue", "ApproximateNumberOfMessagesVisible", 0),
+    "dead letters of 10 days": ("DeadLetterQueue", "ApproximateAgeOfOldestMessage", 10 * DAY),
+    "oldest event": ("EventsQueue", "ApproximateAgeOfOldestMessage", {"Ref": "OldestEventSeconds"}),
+    "retry backlog": ("RetryQueue", "ApproximateNumberOfMessagesDelayed", {"Ref": "RetryBacklog"}),
+    "retries overdue": ("RetryQueue", "ApproximateNumberOfMessagesVisible", {"Ref": "RetryBacklog"}),
+    "records failed": ("TransformFunction", "VerdictCount", 0),
+    "oldest click": ("ClicksStream", "DeliveryToS3.DataFreshness", {"Ref": "StreamDelaySeconds"}),
+} | {
+    f"{metric.lower()} of {function}": (function, metric, 0)
+    for function in FUNCTIONS
+    for metric in ("Errors", "Throttles")
+}
+
+
+def watched(alarm: str) -> Metric:
+    """Return the metric that an alarm looks at."""
+    properties = ALARMS[alarm]
+    dimensions = {one["Name"]: text_of(one["Value"]) for one in properties["Dimensions"]}
+    return Metric(properties["Namespace"], properties["MetricName"], dimensions)
+
+
+@each(ALARMS)
+def test_each_tells_people_what_is_wrong_and_when_it_is_over(name: str) -> None:
+    alarm = ALARMS[name]
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
+    assert alarm.get("ActionsEnabled", True) is True
+    assert len(alarm["AlarmDescription"]) > 40
+
+
+@each(ALARMS)
+def test_each_says_what_silence_means(name: str) -> None:
+    assert ALARMS[name]["TreatMissingData"] in {"notBreaching", "breaching", "ignore", "missing"}
+
+
+@pytest.mark.parametrize(("resource", "metric", "threshold"), ALARMING.values(), ids=ALARMING)
+def test_there_is_one_for(resource: str, metric: str, threshold: Any) -> None:
+    (alarm,) = [
+        alarm
+        for alarm in ALARMS.values()
+        if alarm["MetricName"] == metric and resource in references(alarm["Dimensions"])
+    ]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (threshold, "GreaterThanThreshold")
+    assert alarm["Statistic"] == ("Sum" if resource in FUNCTIONS else "Maximum")
+
+
+@each(ALARMS)
+def test_each_looks_at_what_its_service_measures(name: str) -> None:
+    assert is_measured(watched(name))
+
+
+class TestStream:
+    def test_a_record_that_failed_is_what_the_alarm_looks_for(self) -> None:
+        """A dimension more or less, or another word for the verdict, and it would never ring."""
+        assert watched("RecordsFailedAlarm") in published(RECORD_FAILED, "TransformFunction")
+
+    def test_clicks_that_only_wait_in_buffers_ring_no_alarm(self) -> None:
+        waiting = DESTINATION["BufferingHints"]["IntervalInSeconds"] + int(processor()["BufferIntervalInSeconds"])
+        assert PARAMETERS["StreamDelaySeconds"]["MinValue"] > waiting

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tests.template.document import ALARMS, FUNCTIONS, RESOURCES, names_in, placeholders, properties_of
+from tests.template.measures import OURS, Metric, is_measured
+
+BODY = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+
+
+def rows() -> list[list[Any]]:
+    """Return the metrics of all widgets, as the dashboard writes them."""
+    return [row for widget in json.loads(BODY)["widgets"] for row in widget["properties"].get("metrics", [])]
+
+
+def shown() -> list[Metric]:
+    """Return the metrics that are shown by name; those that are searched for are left out."""
+    named = [row for row in rows() if isinstance(row[0], str)]
+    return [Metric(namespace, name, {dimension: value}) for namespace, name, dimension, value, *_ in named]
+
+
+def test_it_is_json() -> None:
+    assert json.loads(re.sub(r"\$\{[^}]+\}", "x", BODY))["widgets"]
+
+
+def test_it_names_only_what_is_there() -> None:
+    assert names_in(BODY) <= RESOURCES.keys()
+
+
+def test_it_shows_all_alarms() -> None:
+    found = {name.removesuffix(".Arn") for name in placeholders(BODY) if name.endswith("Alarm.Arn")}
+    assert found == ALARMS.keys()
+
+
+def test_it_asks_each_service_for_what_it_measures() -> None:
+    assert shown()
+    assert not [metric for metric in shown() if not is_measured(metric)]
+
+
+def test_it_shows_all_functions_and_streams() -> None:
+    told = {name for metric in shown() for value in metric.dimensions.values() for name in names_in(value)}
+    assert told >= FUNCTIONS.keys() | properties_of("AWS::KinesisFirehose::DeliveryStream").keys()
+
+
+def test_it_looks_for_our_own_metrics_by_their_dimensions() -> None:
+    expressions = "\n".join(row[0]["expression"] for row in rows() if isinstance(row[0], dict))
+    searches = re.findall(r"SEARCH\('\{([^,}]+),([^}]+)\} MetricName=\"(\w+)\"'", expressions)
+    found = {(namespace, name, frozenset(by.split(","))) for namespace, by, name in searches}
+    assert found == {(metric.namespace, metric.name, frozenset(metric.dimensions)) for metric in OURS}

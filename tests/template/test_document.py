@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from tests.template.document import GLOBALS, OUTPUTS, PARAMETERS, RESOURCES, TEMPLATE, references
+
+FLOW = [
+    "EventsQueue",
+    "RetryQueue",
+    "DeadLetterQueue",
+    "IdempotencyTable",
+    "CatalogTable",
+    "OrdersTable",
+    "BackstopLayer",
+    "ProcessFunction",
+    "ClicksStream",
+    "TransformFunction",
+    "DataBucket",
+    "StreamLogs",
+    "PipelineLogs",
+    "AlertTopic",
+    "DeadLettersAlarm",
+    "Dashboard",
+]
+
+
+def test_resources_stand_in_the_order_in_which_an_event_flows() -> None:
+    assert [name for name in RESOURCES if name in FLOW] == FLOW
+
+
+def test_whatever_is_referred_to_is_there() -> None:
+    assert references([RESOURCES, OUTPUTS, TEMPLATE["Conditions"], GLOBALS]) <= RESOURCES.keys() | PARAMETERS.keys()

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import re
+
+from tests.template.document import BUCKETS, FUNCTIONS, GLOBALS, ROLES, each, target, walk
+from tests.template.permissions import Grant, actions_on, grants, statements, trust
+
+WILDCARD = re.compile(r"[*?]")
+BELOW_A_FOLDER = re.compile(r"\$\{(\w+)\.Arn\}/[a-z]+/\*")
+
+
+def is_below_a_folder(resource: str) -> bool:
+    """Say whether a resource is all of a bucket's folder: objects to come can be named in no other way."""
+    found = BELOW_A_FOLDER.fullmatch(resource)
+    return found is not None and found[1] in BUCKETS
+
+
+@each(FUNCTIONS)
+def test_each_function_has_one_of_ours_which_only_lambda_may_take(name: str) -> None:
+    role = target(FUNCTIONS[name]["Role"])
+    assert "Policies" not in FUNCTIONS[name]
+    assert trust(role)["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_each_function_has_one_of_its_own() -> None:
+    roles = [target(function["Role"]) for function in FUNCTIONS.values()]
+    assert len(roles) == len(set(roles))
+
+
+@each(FUNCTIONS)
+def test_each_function_may_write_its_log(name: str) -> None:
+    log = f"${{{target(GLOBALS['LoggingConfig']['LogGroup'])}.Arn}}"
+    assert {Grant("logs:CreateLogStream", log), Grant("logs:PutLogEvents", log)} <= grants(
+        target(FUNCTIONS[name]["Role"])
+    )
+
+
+@each(ROLES)
+def test_no_action_is_a_wildcard(name: str) -> None:
+    assert not [grant for grant in grants(name) if WILDCARD.search(grant.action)]
+
+
+@each(ROLES)
+def test_no_resource_is_a_wildcard_but_a_folder_of_a_bucket(name: str) -> None:
+    wild = {grant.resource for grant in grants(name) if WILDCARD.search(grant.resource)}
+    assert not [resource for resource in wild if not is_below_a_folder(resource)]
+
+
+@each(ROLES)
+def test_each_names_what_it_allows_and_not_what_it_leaves_out(name: str) -> None:
+    """`NotAction` and `NotResource` are wildcards by another name."""
+    assert statements(name)
+    for statement in statements(name):
+        assert {"Effect", "Action", "Resource"} <= statement.keys()
+        assert statement.keys() <= {"Sid", "Effect", "Action", "Resource", "Condition"}
+
+
+@each(ROLES)
+def test_none_takes_a_policy_that_aws_wrote(name: str) -> None:
+    """AWSLambdaSQSQueueExecutionRole, say, may read every queue of the account."""
+    assert "ManagedPolicyArns" not in ROLES[name]
+
+
+@each(ROLES)
+def test_each_is_for_one_service_of_aws(name: str) -> None:
+    principal = trust(name)["Principal"]
+    assert principal.keys() == {"Service"}
+    assert isinstance(principal["Service"], str)
+
+
+def test_the_worker_sends_dead_letters_and_does_nothing_else_with_them() -> None:
+    assert actions_on("ProcessRole", "DeadLetterQueue") <= {"sqs:SendMessage", "sqs:SendMessageBatch"}
+
+
+def test_the_worker_sends_nothing_to_where_events_come_in() -> None:
+    assert not {action for action in actions_on("ProcessRole", "EventsQueue") if "Send" in action}
+
+
+@each(ROLES)
+def test_what_only_the_local_aws_knows_is_not_asked_of_aws(name: str) -> None:
+    """SQS knows no permission for batch calls: it asks for the call's own."""
+    policies = [one["PolicyDocument"] for one in ROLES[name]["Policies"] if "PolicyDocument" in one]
+    texts = [text for text in walk(policies) if isinstance(text, str)]
+    assert not [text for text in texts if re.fullmatch(r"sqs:\w+Batch", text)]
