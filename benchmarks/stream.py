@@ -54,7 +54,7 @@ def _plain(records: list[Record]) -> Callable[[], object]:
 
 
 def _backstop(records: list[Record]) -> Callable[[], object]:
-    flow = Flow(reader(_SCHEMA), _sample(), lambda: 60_000, {})
+    flow = Flow(reader(_SCHEMA), _sample(), lambda: 60_000, {}, "clicks", str(_FOLDER))
     return lambda: transform(records, flow)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,12 +57,8 @@ class Stack:
 
     @cached_property
     def _outputs(self) -> dict[str, str]:
-        try:
+        with self._there():
             found = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"]
-        except ClientError as error:
-            if "does not exist" in str(error):
-                raise CallFailed(f"there is no stack {self.name!r} here: deploy it, or name it with --stack") from None
-            raise
         return {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
 
     def resources(self, resource_type: str) -> dict[str, str]:
@@ -70,11 +68,22 @@ class Stack:
     @cached_property
     def _resources(self) -> list[tuple[str, str, str]]:
         pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return [
-            (resource["LogicalResourceId"], resource["PhysicalResourceId"], resource["ResourceType"])
-            for page in pages
-            for resource in page["StackResourceSummaries"]
-        ]
+        with self._there():
+            return [
+                (resource["LogicalResourceId"], resource["PhysicalResourceId"], resource["ResourceType"])
+                for page in pages
+                for resource in page["StackResourceSummaries"]
+            ]
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """Raise CallFailed where AWS knows no such stack."""
+        try:
+            yield
+        except ClientError as error:
+            if "does not exist" in str(error):
+                raise CallFailed(f"there is no stack {self.name!r} here: deploy it, or name it with --stack") from None
+            raise
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import itertools
 import json
-import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from tests.fakes.clock import VirtualClock
@@ -25,13 +19,13 @@ from tests.fakes.source import (
     Delivery,
     Handler,
     LambdaSqsSource,
-    WorkerDied,
     deliveries_until_quiet,
     run_until_quiet,
 )
 from tests.fakes.sqs import FakeSqs
+from tests.worker import FUNCTIONS, Worker
 
-PROCESS: Final = Path(__file__).parents[1] / "functions" / "process"
+PROCESS: Final = FUNCTIONS / "process"
 FUNCTION_TIMEOUT: Final = timedelta(seconds=30)
 
 
@@ -43,20 +37,21 @@ class ProcessLane:
     sqs: FakeSqs
     faults: Faults
     script: ScriptedHandler | None
-    stdout: io.TextIOWrapper = field(
-        default_factory=lambda: io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
-    )
-    """Takes UTF-8 only, as a function's own does."""
     tables: Any = None
     """A DynamoDB client that no fault touches."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    _worker: Handler | None = None
 
     @property
     def handler(self) -> ScriptedHandler:
         """The script that stands in for the team's handler."""
         assert self.script is not None, "this lane runs the sample's own handler"
         return self.script
+
+    @cached_property
+    def worker(self) -> Worker:
+        """What runs the function."""
+        script = self.script
+        return Worker(PROCESS, None if script is None else {"handle": script.handle, "KINDS": script.kinds})
 
     @cached_property
     def events(self) -> FakeQueue:
@@ -134,58 +129,36 @@ class ProcessLane:
         self.faults.calls.clear()
         self.sqs.calls.clear()
         self.sqs.refuses = lambda operation, entry: False
-        self.stdout.seek(0)
-        self.stdout.truncate()
+        self.worker.forget_printed()
         self.handler.forget()
 
     def invoke(self, event: Any, context: Any) -> object:
         """Invoke the function; a worker that died is replaced by a new one."""
-        worker = self.start()
-        try:
-            with redirect_stdout(self.stdout):
-                return worker(event, context)
-        except WorkerDied:
-            self._worker = None
-            raise
+        return self.worker.invoke(event, context)
 
     def start(self) -> Handler:
         """Return the worker that takes the next batch."""
-        if self._worker is None:
-            self._worker = self.new_worker()
-        return self._worker
+        return self.worker.start()
 
     def new_worker(self) -> Handler:
         """Start an execution environment: app.py is imported anew."""
-        forget_modules()
-        if self.script is not None:
-            stand_in = ModuleType("handler")
-            vars(stand_in).update(handle=self.script.handle, KINDS=self.script.kinds)
-            sys.modules["handler"] = stand_in
-        spec = importlib.util.spec_from_file_location("app", PROCESS / "app.py")
-        assert spec is not None
-        assert spec.loader is not None
-        app = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(app)
-        handler: Handler = app.lambda_handler
-        return handler
+        return self.worker.new()
 
     def printed(self) -> str:
         """Return what the function has printed."""
-        written = self.stdout.buffer
-        assert isinstance(written, io.BytesIO)
-        return written.getvalue().decode()
+        return self.worker.printed()
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the lines that the function has printed: one JSON object each."""
-        return [json.loads(line) for line in self.printed().splitlines()]
+        return self.worker.lines()
 
     def reports(self) -> list[dict[str, Any]]:
         """Return the pipeline events among the lines."""
-        return [line for line in self.lines() if "pipeline_event" in line]
+        return self.worker.reports()
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the metrics among the lines."""
-        return [line for line in self.lines() if "_aws" in line]
+        return self.worker.metrics()
 
     def trails(self, queue: FakeQueue) -> list[dict[str, Any]]:
         """Return the histories of the messages in a queue."""
@@ -196,9 +169,3 @@ def trail_of(message: QueuedMessage) -> dict[str, Any]:
     """Return a message's history as it travels: the attribute `backstop`."""
     trail: dict[str, Any] = json.loads(message.attributes["backstop"]["StringValue"])
     return trail
-
-
-def forget_modules() -> None:
-    """Let app.py and handler.py be imported anew."""
-    for name in ("app", "handler"):
-        sys.modules.pop(name, None)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import random
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -14,15 +10,14 @@ from typing import Any, Final
 from unittest.mock import patch
 
 import boto3
-import time_machine
-from moto import mock_aws
 
 from backstop.aws import clients
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults
 from tests.fakes.handler import ScriptedHandler
 from tests.fakes.sqs import FakeSqs
-from tests.lane import FUNCTION_TIMEOUT, PROCESS, ProcessLane, forget_modules
+from tests.lane import FUNCTION_TIMEOUT, PROCESS, ProcessLane
+from tests.worker import deployed
 
 __all__ = ["MAX_RECEIVE_COUNT", "ProcessLane", "ScriptedHandler", "make_queues", "process_lane"]
 
@@ -38,20 +33,10 @@ def process_lane(
 
     Shuffled queues hand out in any order, as AWS's may; `environment` overrides the function's variables.
     """
-    import stamina  # as the product: only where it is needed
-
     clock, faults = VirtualClock(), Faults()
     lane = ProcessLane(clock, make_queues(clock, faults, seed=seed, is_shuffled=is_shuffled), faults, script)
     with ExitStack() as stack:
-        clock.follow(stack.enter_context(time_machine.travel(clock.now(), tick=False)).move_to)
-        stack.enter_context(mock_aws())
-        stack.enter_context(patch.dict(os.environ, _environment(lane) | environment))
-        stack.callback(forget_modules)
-        stack.enter_context(patch.object(sys, "path", [str(PROCESS), *sys.path]))
-        stack.callback(_forget_logger)
-        stack.callback(random.setstate, random.getstate())
-        random.seed(seed)
-        stack.enter_context(stamina.set_testing(True, attempts=3, cap=True))  # tries again without a wait
+        stack.enter_context(deployed(PROCESS, "shop-process", clock, _environment(lane) | environment, seed=seed))
         lane.tables = _tables()
         stack.enter_context(faults.installed(_dynamodb()))
         made: Mapping[str, Any] = {"sqs": lane.sqs, "dynamodb": _dynamodb()}
@@ -76,11 +61,6 @@ def make_queues(clock: VirtualClock, faults: Faults, *, seed: int, is_shuffled: 
 
 def _environment(lane: ProcessLane) -> dict[str, str]:
     return {
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_LAMBDA_FUNCTION_NAME": "shop-process",
-        "LAMBDA_TASK_ROOT": str(PROCESS),
-        "STAGE": "test",
-        "RELEASE": "r1",
         "ALLOW_DRILL": "false",
         "SOURCE_QUEUE_URLS": f"{lane.events.url},{lane.retries.url}",
         "RETRY_QUEUE_URL": lane.retries.url,
@@ -118,8 +98,3 @@ def _tables() -> Any:
             BillingMode="PAY_PER_REQUEST",
         )
     return client
-
-
-def _forget_logger() -> None:
-    """Let the next lane's logger write to its own standard output: one logger a service is kept otherwise."""
-    logging.Logger.manager.loggerDict.pop("backstop", None)

@@ -8,27 +8,45 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-ROBOT = re.compile(r"bot\b|crawler|spider|slurp|headless|preview|monitor", re.IGNORECASE)
+from backstop import PermanentError
+
+ADDRESS = re.compile(r"[^/]*@[^/]*")  # a part of a path that holds an e-mail address
+ROBOT = re.compile(r"(?<!cu)bot\b|crawler|spider|slurp|headless|preview|monitor", re.IGNORECASE)
+
+
+class AddressUnreadable(PermanentError):
+    """A page's or a referrer's address has no host, or is none."""
 
 
 def transform(click: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the click to store, or None for a robot's. Fields that are not named here are not stored."""
     if ROBOT.search(click["user_agent"]):
         return None
-    page = urlsplit(click["page"])
+    page = split(click["page"])
     stored = {
         "id": click["id"],
-        "at": datetime.fromisoformat(click["at"]).astimezone(UTC).isoformat(timespec="milliseconds"),
+        "at": datetime.fromisoformat(click["at"].upper()).astimezone(UTC).isoformat(timespec="milliseconds"),
         "host": page.hostname,
-        "path": page.path.rstrip("/") or "/",  # the query may carry anything: tokens, names, addresses
+        "path": ADDRESS.sub("-", page.path).rstrip("/") or "/",  # the query may carry anything: it is not stored
     }
     if "referrer" in click:
-        stored["referrer"] = urlsplit(click["referrer"]).hostname
+        stored["referrer"] = split(click["referrer"]).hostname
     if "email" in click:
         stored["visitor"] = pseudonym(click["email"])
     return stored
+
+
+def split(address: str) -> SplitResult:
+    """Split a page's address; its error does not quote it."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise AddressUnreadable("not an address") from None
+    if not parts.hostname:
+        raise AddressUnreadable("an address without a host")
+    return parts
 
 
 def pseudonym(email: str) -> str:
@@ -36,7 +54,7 @@ def pseudonym(email: str) -> str:
 
     Without a key, whoever has a list of addresses could hash them and compare.
     """
-    return hmac.new(email_key(), email.strip().lower().encode(), hashlib.sha256).hexdigest()
+    return hmac.new(email_key(), email.lower().encode(), hashlib.sha256).hexdigest()
 
 
 @cache

@@ -6,7 +6,8 @@ import asyncio
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, contextmanager, suppress
 from threading import Thread
 from typing import Final, NamedTuple
 
@@ -16,6 +17,8 @@ HOST: Final = "host.docker.internal"
 
 _ARCHITECTURES: Final = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 _CHUNK_BYTES: Final = 65_536
+_SECONDS: Final = 30
+"""How long the engine is waited for."""
 
 
 class Unavailable(Exception):
@@ -31,9 +34,12 @@ class Engine(NamedTuple):
 
 def require(runtime: str) -> Engine:
     """Return what a function of this runtime runs on. Raises Unavailable."""
-    architecture = _ARCHITECTURES.get(_docker("version", "--format", "{{.Server.Arch}}") or "")
-    if architecture is None:
+    processor = _docker("version", "--format", "{{.Server.Arch}}")
+    if not processor or not processor.isidentifier():
         raise Unavailable("no container engine answers: install Docker Engine and start it")
+    architecture = _ARCHITECTURES.get(processor)
+    if architecture is None:
+        raise Unavailable(f"there is no Lambda on the engine's processor, {processor}: it is x86_64 or arm64")
     image = f"{IMAGE}:{runtime.removeprefix('python')}-{architecture}"
     if _docker("image", "inspect", "--format", "{{.Id}}", image) is None:
         raise Unavailable(f"the runtime's image is not here: docker pull {image}")
@@ -48,15 +54,15 @@ def door_to(port: int, engine: Engine) -> Iterator[None]:
     can reach that address. Where the engine runs in a machine of its own (macOS), HOST leads to the loopback already.
     """
     gateway = _gateway(engine.image)
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever, daemon=True)
+    opened: Future[asyncio.AbstractEventLoop] = Future()
+    shut = asyncio.Event()
+    thread = Thread(target=asyncio.run, args=(_stand_open(gateway, port, opened, shut),), daemon=True)
     thread.start()
+    loop = opened.result()
     try:
-        with suppress(OSError):  # not an address of this machine: there is nothing to pass on
-            asyncio.run_coroutine_threadsafe(_listen(gateway, port), loop).result()
         yield
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(shut.set)
         thread.join()
 
 
@@ -70,12 +76,27 @@ def _gateway(image: str) -> str:
     return address
 
 
-async def _listen(host: str, port: int) -> None:
-    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(_pipe(reader, inner_writer), _pipe(inner_reader, writer))
+async def _stand_open(host: str, port: int, opened: Future[asyncio.AbstractEventLoop], shut: asyncio.Event) -> None:
+    """Pass on what arrives until told to shut; `asyncio.run` then ends the connections that are left."""
+    connections: set[asyncio.Task[None]] = set()  # a loop alone does not keep its tasks
 
-    await asyncio.start_server(pass_on, host, port)
+    def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(_pass_on(reader, writer, port))
+        connections.add(connection)
+        connection.add_done_callback(connections.discard)
+
+    with ExitStack() as listening:
+        with suppress(OSError):  # not an address of this machine: there is nothing to pass on
+            listening.callback((await asyncio.start_server(pass_on, host, port)).close)
+        opened.set_result(asyncio.get_running_loop())
+        await shut.wait()
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    with suppress(OSError), closing(writer):
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        with closing(inner_writer):
+            await asyncio.gather(_pipe(reader, inner_writer), _pipe(inner_reader, writer))
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,7 +104,8 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(_CHUNK_BYTES):
             writer.write(data)
             await writer.drain()
-    writer.close()
+    if not writer.is_closing():
+        writer.write_eof()
 
 
 def _docker(*words: str) -> str | None:
@@ -91,5 +113,10 @@ def _docker(*words: str) -> str | None:
     docker = shutil.which("docker")
     if docker is None:
         return None
-    done = subprocess.run([docker, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    try:
+        done = subprocess.run(
+            [docker, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
     return done.stdout.strip() if done.returncode == 0 else None

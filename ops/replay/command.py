@@ -14,8 +14,8 @@ from typing import Final
 
 from rich import progress as bars
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ops.failure import CallFailed
 from ops.replay.run import Outcome, Replay, Rules, find
@@ -45,7 +45,8 @@ def replay(stack: Stack, prefix: str, since: str | None, rules: Rules, *, as_jso
             for found in running.run(objects):
                 display.advance(task, found.size)
     if not objects:
-        console.print(f"There is nothing below s3://{bucket}/{prefix}{'' if since is None else f' since {moment}'}.")
+        since_then = "" if moment is None else f" since {moment:%Y-%m-%d %H:%M:%S %Z}"
+        console.print(Text(_harmless(f"There is nothing below s3://{bucket}/{prefix}{since_then}.")), soft_wrap=True)
     _tell(console, running.outcome, rules)
     if as_json:
         print(json.dumps(asdict(running.outcome) | {"dry_run": rules.is_dry_run}))
@@ -65,11 +66,11 @@ def _below_errors(prefix: str, bucket: str) -> str:
 def _moment(text: str, now: datetime) -> datetime:
     """Read a time: ISO 8601 (UTC unless it says otherwise), or how long ago: 30m, 2h, 3d."""
     ago = _AGO.fullmatch(text)
-    if ago:
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago:
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise CallFailed(f"--since {text}: a time such as 2026-11-21T09:00, or how long ago: 30m, 2h, 3d") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -103,19 +104,23 @@ def _display(console: Console) -> bars.Progress:
 
 
 def _tell(console: Console, outcome: Outcome, rules: Rules) -> None:
+    def tell(style: str, text: str) -> None:
+        console.print(Text(_harmless(text), style), soft_wrap=True)
+
     console.print(_table(outcome, rules))
     for key, why in outcome.unreadable.items():
-        console.print(f"[red]not read:[/red] {escape(key)}: {escape(why)}", soft_wrap=True)
+        tell("red", f"not read: {key}: {why}")
     for key, count in outcome.in_doubt.items():
-        console.print(f"[yellow]in doubt:[/yellow] {count} records of {escape(key)}", soft_wrap=True)
+        tell("yellow", f"in doubt: {count} records of {key}")
     if outcome.in_doubt:
-        console.print(
-            "What is in doubt may be on the stream already. To send it again: --resend-doubtful", soft_wrap=True
-        )
+        tell("", "What is in doubt may be on the stream already. To send it again: --resend-doubtful")
     if outcome.stopped:
-        console.print(
-            f"[red]Stopped:[/red] {escape(outcome.stopped)}. The same call goes on from there.", soft_wrap=True
-        )
+        tell("red", f"Stopped: {outcome.stopped}. The same call goes on from there.")
+
+
+def _harmless(text: str) -> str:
+    """Spell out what a terminal would obey: a key may hold anything."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
 
 
 def _table(outcome: Outcome, rules: Rules) -> Table:

@@ -30,8 +30,10 @@ def read(body: bytes) -> list[Kept]:
     """Read an error object: JSON documents in a row, gzip or not. Raises Unreadable: it is all of it or nothing."""
     try:
         text = (inflate(body, MAX_BYTES) if body.startswith(_GZIP) else body).decode()
-        documents = decode_all(text)
-    except (MalformedEvent, UnicodeDecodeError) as error:
+        documents = decode_all(text, len(text))
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"not UTF-8 at byte {error.start + 1}") from None
+    except MalformedEvent as error:
         raise Unreadable(str(error)) from None
     if not documents:
         raise Unreadable("empty")

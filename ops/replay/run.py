@@ -8,10 +8,12 @@ from datetime import datetime
 from time import sleep
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from backstop.aws.firehose import MAX_CALL_BYTES, MAX_RECORDS, Entry
 from backstop.batches import pack
 from backstop.rounds import MAX_RECORD_BYTES
-from ops.failure import CallFailed
+from ops.failure import CallFailed, sentence
 from ops.replay.checkpoint import Checkpoint, CheckpointUnusable, Store
 from ops.replay.error_object import Kept, Unreadable, read
 from ops.replay.sending import InDoubt, put
@@ -105,26 +107,35 @@ class Replay:
                 self.outcome.unreadable[found.key] = str(error)
             except CallFailed as error:
                 self.outcome.stopped = str(error)
-                return
+            except (ClientError, BotoCoreError) as error:
+                self.outcome.stopped = sentence(error)
             yield found
 
     def _replay(self, found: Found) -> None:
-        kept = read(self.s3.get_object(Bucket=self.bucket, Key=found.key)["Body"].read())
+        kept = read(self._fetch(found.key))
         checkpoint = self._store.read(found.key, found.etag, len(kept))
         self.outcome.objects += 1
         self.outcome.sent_before += checkpoint.sent
-        if self.rules.resends_doubtful:
-            checkpoint = checkpoint.doubtful_again()
         entries = list(self._entries(kept, checkpoint))
         if self.rules.is_dry_run:
             self.outcome.sent += len(entries)
         else:
             checkpoint = self._send(found.key, entries, checkpoint)
-        if checkpoint.sending:
-            self.outcome.in_doubt[found.key] = len(checkpoint.sending)
+        doubtful = set(checkpoint.sending)
+        if self.rules.is_dry_run:
+            doubtful.difference_update(entry.position for entry in entries)
+        if doubtful:
+            self.outcome.in_doubt[found.key] = len(doubtful)
+
+    def _fetch(self, key: str) -> bytes:
+        try:
+            return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except ClientError as error:  # gone since the list was made, archived, or not ours to read
+            raise Unreadable(sentence(error)) from None
 
     def _entries(self, kept: Sequence[Kept], checkpoint: Checkpoint) -> Iterator[Entry]:
-        for position in checkpoint.waiting:
+        doubtful = checkpoint.sending if self.rules.resends_doubtful else ()
+        for position in sorted([*checkpoint.waiting, *doubtful]):
             data, mark = kept[position]
             if mark.replays >= self.rules.max_replays:
                 self.outcome.rounds_used_up += 1
@@ -153,7 +164,8 @@ class Replay:
 
         Whoever goes on after a process that ended in between knows by that what is in doubt.
         """
-        positions = [entry.position for entry in batch]
+        positions = {entry.position for entry in batch}
+        doubtful = positions.intersection(checkpoint.sending)
         checkpoint = checkpoint.begin(positions)
         self._store.write(key, checkpoint)
         refused = list(batch)
@@ -165,7 +177,8 @@ class Replay:
         except CallFailed as error:
             self.outcome.stopped = str(error)
         self.outcome.sent += len(batch) - len(refused)
-        return checkpoint.end(positions, [entry.position for entry in refused]), refused
+        left = {entry.position for entry in refused}  # of these, what was in doubt before still is
+        return checkpoint.end(positions - left, left - doubtful), refused
 
     def _is_over(self) -> bool:
         if not self.outcome.stopped and self.is_stopped():

@@ -40,6 +40,7 @@ def put(client: FirehoseClient, stream: str, records: Sequence[bytes]) -> list[i
         raise InDoubt(sentence(error)) from error
     except BotoCoreError as error:
         raise CallFailed(sentence(error)) from error
-    if len(answer["RequestResponses"]) != len(records):
+    answers = answer.get("RequestResponses", [])
+    if len(answers) != len(records):
         raise InDoubt("Firehose did not answer for each record")
-    return [place for place, one in enumerate(answer["RequestResponses"]) if "ErrorCode" in one]
+    return [place for place, one in enumerate(answers) if "ErrorCode" in one]

@@ -210,24 +210,24 @@ class TestValuesInARow:
         ],
     )
     def test_are_read_one_after_the_other(self, text: str, values: list[Any]) -> None:
-        assert decode_all(text) == values
+        assert decode_all(text, len(values)) == values
 
     @settings(deadline=None)
     @given(st.lists(VALUES, max_size=5), st.sampled_from(["\n", " ", "\r\n\t"]))
     def test_are_whatever_json_can_say(self, values: list[Any], between: str) -> None:
-        assert decode_all(between.join(json.dumps(value) for value in values)) == values
+        assert decode_all(between.join(json.dumps(value) for value in values), len(values)) == values
 
     @pytest.mark.parametrize("behind", [False, True], ids=["alone", "behind an event"])
     @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
     def test_are_malformed_if_one_of_them_is(self, body: str, behind: bool) -> None:
         with pytest.raises(MalformedEvent) as caught:
-            decode_all(f'{{"id": "{MARKER}"}}' * behind + body)
+            decode_all(f'{{"id": "{MARKER}"}}' * behind + body, 100)
         assert 0 < len(str(caught.value)) < 100
         assert MARKER not in str(caught.value)
 
     def test_an_error_says_where_it_is(self) -> None:
         with pytest.raises(MalformedEvent, match="at line 2, column 9"):
-            decode_all('{"a": 1}\n{"a": 1}x')
+            decode_all('{"a": 1}\n{"a": 1}x', 10)
 
 
 class TestChecker:

@@ -185,10 +185,10 @@ class TestReader:
         assert MARKER not in str(caught.value)
 
     @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "gzip"])
-    def test_10_mib_are_read_and_a_byte_more_is_not(self, pack: Any) -> None:
+    def test_5_mib_are_read_and_a_byte_more_is_not(self, pack: Any) -> None:
         event = ONE + b" " * (MAX_BYTES - len(ONE))
         assert read(pack(event)) == [A]
-        with pytest.raises(MalformedEvent, match="more than 10,485,760 bytes"):
+        with pytest.raises(MalformedEvent, match="more than 5,242,880 bytes"):
             read(pack(event + b" "))
 
     def test_an_event_of_a_stream_needs_no_id_unless_the_schema_says_so(self) -> None:

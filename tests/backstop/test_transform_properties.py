@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backstop.errors import SystemFault, TransientError
-from backstop.rounds import Mark, unmark
+from backstop.rounds import MAX_ROUNDS, Mark, unmark
 from backstop.transform import Answer, Record, Transform
 from tests.backstop import MARKER
 from tests.backstop.test_transform import (
@@ -135,7 +135,9 @@ DOCUMENTS: Final = st.sampled_from(
     ]
 )
 DATA: Final = (
-    DOCUMENTS | st.binary(max_size=40) | st.builds(Mark.before, st.builds(Mark, st.integers(0, 12)), DOCUMENTS)
+    DOCUMENTS
+    | st.binary(max_size=40)
+    | st.builds(Mark.before, st.builds(Mark, st.integers(0, MAX_ROUNDS + 1)), DOCUMENTS)
 )
 BASE64: Final = DATA.map(lambda data: b64encode(data).decode())
 SPOILT: Final = (
@@ -220,7 +222,7 @@ def fates(data: bytes, script: int | str, one: Answer, stream: Stream) -> list[s
         st.builds(
             Scripted,
             st.sampled_from([*SIZES, "drops", "fails", "is no event"]),
-            st.sampled_from([0, 0, 0, 1, 9, 10, 11]),
+            st.sampled_from([0, 0, 0, 1, MAX_ROUNDS - 1, MAX_ROUNDS, MAX_ROUNDS + 1]),
             st.booleans(),
         ),
         max_size=7,

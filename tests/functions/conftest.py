@@ -1,4 +1,4 @@
-"""A lane for each test: queues, tables, a clock, and the function as it is deployed."""
+"""A lane for each test: queues or a stream, tables or a bucket, a clock, and the function as it is deployed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.handler import ScriptedHandler
 from tests.lane import ProcessLane
+from tests.stream_lane import ScriptedTransform, StreamLane, stream_lane
 from tests.support import process_lane
 
 
@@ -22,4 +23,18 @@ def lane() -> Iterator[ProcessLane]:
 def shop() -> Iterator[ProcessLane]:
     """Give the function the sample's own handler."""
     with process_lane() as lane:
+        yield lane
+
+
+@pytest.fixture
+def stream() -> Iterator[StreamLane]:
+    """Give the stream's function a handler that does as the test says."""
+    with stream_lane(ScriptedTransform()) as lane:
+        yield lane
+
+
+@pytest.fixture
+def clicks() -> Iterator[StreamLane]:
+    """Give the stream's function the sample's own handler."""
+    with stream_lane() as lane:
         yield lane

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import platform
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from ops.failure import CallFailed
 from ops.local import state
-from ops.local.deploy import deploy, deploy_template
+from ops.local.deploy import build_folder, deploy, deploy_template
 from ops.local.state import LocalAws
 
 LOCAL_AWS = LocalAws(0, 4566)
@@ -15,76 +17,75 @@ LOCAL_AWS = LocalAws(0, 4566)
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the only folder in which tools are found."""
+    """Return the only folder in which tools are found; its `sam` writes down each call's words."""
     monkeypatch.setattr(state, "FOLDER", tmp_path / "kept")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
+    install(tmp_path, "make")
+    install(tmp_path, "sam", f"printf '%s\\n' \"$@\" > {tmp_path}/$1.words")
     return tmp_path
 
 
 def install(tools: Path, name: str, script: str = "") -> None:
     tool = tools / name
-    tool.write_bytes(f"#!/bin/sh\n{script}\n".encode("latin-1"))
+    tool.write_text(f"#!/bin/sh\n{script}\n")
     tool.chmod(0o755)
 
 
-@pytest.mark.parametrize(
-    ("there", "missing"),
-    [
-        pytest.param(["make"], "sam is missing: run make setup", id="no sam"),
-        pytest.param(["sam"], "make is missing: install it from your system's packages", id="no make"),
-    ],
-)
-def test_a_missing_tool_is_named(there: list[str], missing: str, tools: Path) -> None:
-    for name in there:
-        install(tools, name)
-
-    with pytest.raises(CallFailed, match=missing):
-        deploy(LOCAL_AWS, "backstop")
-
-
-@pytest.mark.parametrize(
-    ("script", "said"),
-    [
-        pytest.param("echo fine; echo 'Error: no such layer' >&2; exit 1", "Error: no such layer", id="an error"),
-        pytest.param("echo 'Build Failed'; echo why; exit 1", "Build Failed why", id="a failed build"),
-        pytest.param("echo one; echo 'CREATE_FAILED  Queue'; exit 1", "CREATE_FAILED  Queue", id="a failed resource"),
-        pytest.param("for n in 1 2 3 4 5; do echo $n; done; exit 1", "3 4 5", id="nothing that it names"),
-        pytest.param("exit 1", "it said nothing", id="not a word"),
-        pytest.param("echo 'Error: caf\xe9'; exit 1", "Error: caf", id="bytes that are no text"),
-    ],
-)
-def test_it_tells_what_sam_said(script: str, said: str, tools: Path) -> None:
-    install(tools, "make")
-    install(tools, "sam", script)
-
-    with pytest.raises(CallFailed) as failed:
-        deploy(LOCAL_AWS, "backstop")
-
-    assert str(failed.value).startswith(f"sam build failed: {said}")
+def options(tools: Path, command: str) -> dict[str, str]:
+    """Return the options that `sam` was given, with their values."""
+    words = (tools / f"{command}.words").read_text().splitlines()
+    return {name: value for name, value in pairwise(words) if name.startswith("--")}
 
 
 def test_a_template_that_cannot_be_built_is_not_deployed(tools: Path) -> None:
-    install(tools, "make")
     install(tools, "sam", f'echo "$1" >> {tools}/calls; exit 1')
 
-    with pytest.raises(CallFailed):
+    with pytest.raises(CallFailed, match=r"^sam build failed: "):
         deploy(LOCAL_AWS, "backstop")
 
     assert (tools / "calls").read_text() == "build\n"
 
 
-def test_sam_talks_to_the_local_aws_alone(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever account its caller is signed in to."""
-    monkeypatch.setenv("AWS_PROFILE", "production")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
-    install(tools, "make")
-    install(tools, "sam", f"export -p > {tools}/environment-$1")
+def test_a_deployment_that_fails_is_told(tools: Path) -> None:
+    install(tools, "sam", 'test "$1" = build || { echo "Error: no such role"; exit 1; }')
+
+    with pytest.raises(CallFailed, match=r"^sam deploy failed: Error: no such role$"):
+        deploy(LOCAL_AWS, "backstop")
+
+
+def test_what_was_built_is_deployed(tools: Path) -> None:
+    deploy(LOCAL_AWS, "shop")
+
+    built, deployed = options(tools, "build"), options(tools, "deploy")
+    assert Path(built["--template-file"]) == state.ROOT / "template.yaml"
+    assert Path(built["--build-dir"]) == build_folder("shop")
+    assert Path(deployed["--template-file"]) == build_folder("shop") / "template.yaml"
+    assert deployed["--stack-name"] == "shop"
+
+
+def test_stacks_are_built_apart(tools: Path) -> None:
+    assert build_folder("shop") != build_folder("backstop")
+    assert build_folder("shop").is_relative_to(tools)
+
+
+def test_the_template_is_deployed_with_the_local_parameters(tools: Path) -> None:
+    deploy(LOCAL_AWS, "backstop")
+
+    parameters = options(tools, "deploy")["--parameter-overrides"].split()
+    assert {"Stage=local", "Timing=local", "AllowDrill=true"} <= set(parameters)
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture"), [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("aarch64", "arm64"), ("arm64", "arm64")]
+)
+def test_any_template_is_built_and_deployed_for_the_python_and_the_processor_that_run_it(
+    machine: str, architecture: str, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    here = {f"Runtime=python{sys.version_info.major}.{sys.version_info.minor}", f"Architecture={architecture}"}
 
     deploy_template(LOCAL_AWS, "backstop", tools / "template.yaml", "AllowDrill=true")
 
-    for command in ("build", "deploy"):
-        exported = (tools / f"environment-{command}").read_text()
-        assert "http://127.0.0.1:4566" in exported
-        assert "production" not in exported
-        assert "AWS_SESSION_TOKEN" not in exported
+    assert set(options(tools, "build")["--parameter-overrides"].split()) == here
+    assert set(options(tools, "deploy")["--parameter-overrides"].split()) == here | {"AllowDrill=true"}

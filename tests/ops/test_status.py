@@ -19,7 +19,19 @@ RESOURCES = [
     ("ProcessFunction", "shop-process", "AWS::Lambda::Function"),
     ("DeadLettersAlarm", "shop-dead-letters", "AWS::CloudWatch::Alarm"),
     ("EventsQueue", "shop-events", "AWS::SQS::Queue"),
+    ("ClicksStream", "shop-clicks", "AWS::KinesisFirehose::DeliveryStream"),
 ]
+
+
+STREAM = {
+    "DeliveryStreamName": "shop-clicks",
+    "DeliveryStreamARN": "arn:aws:firehose:eu-west-1:123456789012:deliverystream/shop-clicks",
+    "DeliveryStreamStatus": "ACTIVE",
+    "DeliveryStreamType": "DirectPut",
+    "VersionId": "1",
+    "Destinations": [],
+    "HasMoreDestinations": False,
+}
 
 
 class Aws:
@@ -27,11 +39,14 @@ class Aws:
 
     def __init__(self, stack: Stack) -> None:
         clients: dict[str, Any] = {
-            service: stack.session.client(service) for service in ("cloudformation", "lambda", "cloudwatch")
+            service: stack.session.client(service) for service in ("cloudformation", "lambda", "cloudwatch", "firehose")
         }
         self.stubs = {service: Stubber(client) for service, client in clients.items()}
         vars(stack).update(
-            cloudformation=clients["cloudformation"], functions=clients["lambda"], cloudwatch=clients["cloudwatch"]
+            cloudformation=clients["cloudformation"],
+            functions=clients["lambda"],
+            cloudwatch=clients["cloudwatch"],
+            firehose=clients["firehose"],
         )
 
     def answers(
@@ -45,8 +60,10 @@ class Aws:
         for _ in QUEUES:
             self.stubs["cloudwatch"].add_response("get_metric_statistics", {"Datapoints": points})
         listed = {"StackResourceSummaries": [summary(*resource) for resource in resources]}
-        for _ in ("functions", "alarms"):
-            self.stubs["cloudformation"].add_response("list_stack_resources", listed, {"StackName": "shop"})
+        self.stubs["cloudformation"].add_response("list_stack_resources", listed, {"StackName": "shop"})
+        self.stubs["firehose"].add_response(
+            "describe_delivery_stream", {"DeliveryStreamDescription": STREAM}, {"DeliveryStreamName": "shop-clicks"}
+        )
         self.stubs["lambda"].add_response(
             "get_function_configuration", {"State": "Active", "LastModified": "2026-01-05T09:00:00"}
         )
@@ -88,7 +105,7 @@ def test_only_an_alarm_that_rings_is_a_no(alarm: str, exit_code: int, aws: Aws, 
     ]
 
 
-def test_it_tells_of_each_queue_and_function(
+def test_it_tells_of_each_queue_stream_and_function(
     aws: Aws, stack: Stack, sqs: FakeSqs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.answers(ages={NOON: 75.0, EARLIER: 300.0})
@@ -104,6 +121,7 @@ def test_it_tells_of_each_queue_and_function(
         "queue": "EventsQueue", "waiting": 2, "in_flight": 1, "delayed": 1, "oldest_seconds": 75,
     }  # fmt: skip
     assert [queue["queue"] for queue in shown["queues"]] == list(QUEUES)
+    assert shown["streams"] == [{"stream": "ClicksStream", "state": "ACTIVE"}]
     assert shown["functions"] == [
         {
             "function": "ProcessFunction",

@@ -100,9 +100,9 @@ _scan = _decoder.scan_once  # type: ignore[attr-defined]  # the C scanner: `deco
 _skip = re.compile(r"[ \t\n\r]*").match
 
 
-def decode_all(text: str) -> list[Any]:
+def decode_all(text: str, max_values: int) -> list[Any]:
     """Read one JSON value after the other, with or without white space between them. Raises MalformedEvent."""
-    values = []
+    values: list[Any] = []
     try:
         end = _skip(text, 0).end()  # type: ignore[union-attr]  # it always matches
         while end < len(text):
@@ -110,6 +110,8 @@ def decode_all(text: str) -> list[Any]:
                 value, end = _scan(text, end)
             except StopIteration as at:
                 raise JSONDecodeError("Expecting value", text, at.value) from None
+            if len(values) == max_values:
+                raise MalformedEvent(f"more than {max_values:,} values in a row")
             values.append(value)
             end = _skip(text, end).end()  # type: ignore[union-attr]
     except (ValueError, RecursionError) as error:

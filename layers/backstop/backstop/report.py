@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
+from backstop.event import MAX_ID_LENGTH
 from backstop.fingerprint import fingerprint, innermost_own_frame, parametrise
 from backstop.kinds import Kind
 from backstop.message import Message
@@ -160,7 +161,7 @@ class Report:
         return cls(
             pipeline_event="failed",
             verdict="ProcessingFailed",
-            event_id=redact(event_id),
+            event_id=redact(event_id[:MAX_ID_LENGTH]),
             attempt=attempt,
             stream=stream,
             record_id=record_id[:_MAX_RECORD_ID],

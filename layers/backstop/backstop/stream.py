@@ -10,8 +10,12 @@ from typing import Any, Final
 from backstop.errors import MalformedEvent
 from backstop.event import Event, checker, decode_all
 
-MAX_BYTES: Final = 10 * 1024 * 1024
-"""What a record may inflate to. A stream takes records of 1,000 KiB, so this is only ever reached by gzip."""
+MAX_BYTES: Final = 5 * 1024 * 1024
+"""What a record may inflate to: more than an answer carries, and so little that parsing it, at 70 bytes of memory a
+byte if it is hostile, does not end the worker. A stream takes records of 1,000 KiB, so only gzip ever reaches this."""
+
+MAX_EVENTS: Final = 50_000
+"""Events that a record may carry: five times what CloudWatch Logs sends at once, and little to keep in memory."""
 
 Read = Callable[[bytes], list[Event]]
 
@@ -40,7 +44,7 @@ def reader(schema: Mapping[str, Any]) -> Read:
         if len(data) > MAX_BYTES:
             raise MalformedEvent(f"more than {MAX_BYTES:,} bytes")
         try:
-            events = decode_all(data.decode())
+            events = decode_all(data.decode(), MAX_EVENTS)
         except UnicodeDecodeError as error:
             raise MalformedEvent(f"not UTF-8 at byte {error.start + 1}") from None
         if not events:

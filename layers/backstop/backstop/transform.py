@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from json import JSONEncoder
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 from backstop.errors import AnswerTooLarge, Circling, Kinds, MalformedEvent, NotPutBack, SameRecordId, classify
 from backstop.event import Event
@@ -33,26 +34,24 @@ DROPPED: Final = "Dropped"
 FAILED: Final = "ProcessingFailed"
 """What becomes of a record, in Firehose's words: delivered, dropped on purpose, or kept under the error prefix."""
 
+_PLAIN: Final = re.compile(r"[ !#-\[\]-~]*")  # what takes a byte a character in JSON
 _FRAME: Final = len(json.dumps({"recordId": "", "result": FAILED, "data": ""}) + ", ")
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What `transform` needs besides the records. `remaining_millis` is what is left of the invocation."""
+    """What `transform` needs besides the records.
+
+    `remaining_millis` is what is left of the invocation, `stream` where the records come from, `own_root` the folder of
+    the team's own code.
+    """
 
     read: Read
     transform: Transform
     remaining_millis: Callable[[], int]
     kinds: Kinds
-
-
-class FailedRecord(NamedTuple):
-    """A record that was not transformed, and why. `event_id` is that of its event that failed, where it has one."""
-
-    record_id: str
-    event_id: str
-    attempt: int
-    error: Exception
+    stream: str
+    own_root: str
 
 
 class Returning(NamedTuple):
@@ -67,18 +66,31 @@ class Returning(NamedTuple):
 class Transformed:
     """What came of a batch: an answer for each record but those that are returning, and the room that is left."""
 
+    flow: Flow
     answers: list[Answer]
     room: int
-    failed: list[FailedRecord] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
     returning: list[Returning] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, records: Sequence[Record], flow: Flow) -> Self:
+        """Begin a batch: what each answer takes besides its data is taken from the room at once."""
+        return cls(flow, [{} for _ in records], MAX_ANSWER_BYTES - sum(map(_frame, records)))
+
     def fail(self, position: int, record: Record, error: Exception, event_id: str = "", replays: int = 0) -> None:
-        """Answer that a record failed, with its data as it came, as long as there is room: Firehose keeps a copy."""
+        """Answer that a record failed, with its data as it came, as long as there is room: Firehose keeps a copy.
+
+        The error is described and let go at once: its traceback would keep all that was made of the record.
+        """
         data = record.get("data")
-        kept = data if isinstance(data, str) and data.isascii() and len(data) <= self.room else ""
+        kept = data if isinstance(data, str) and len(data) <= self.room and _PLAIN.fullmatch(data) else ""
         self.room -= len(kept)
+        record_id = str(record["recordId"])
         self.answers[position] = {"recordId": record["recordId"], "result": FAILED, "data": kept}
-        self.failed.append(FailedRecord(str(record["recordId"]), event_id, replays + 1, error))
+        kind, description = classify(error, self.flow.kinds), describe(error, self.flow.own_root)
+        error.__traceback__ = None
+        report = Report.unprocessed(record_id, event_id, replays + 1, self.flow.stream, kind, description)
+        self.reports.append(report)
 
 
 class Effects(Protocol):
@@ -94,23 +106,15 @@ class Effects(Protocol):
         """Publish how much was reported, and how many records went back, since the last count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where records come from, and the folder of the team's own code."""
-
-    stream: str
-    own_root: str
-
-
-def answer(records: Sequence[Record], flow: Flow, effects: Effects, place: Place) -> list[Answer]:
+def answer(records: Sequence[Record], flow: Flow, effects: Effects) -> list[Answer]:
     """Transform a batch and return Firehose's answer, one entry a record, in their order.
 
     What there was no room or time for is put back on the stream, and answered for as dropped if the stream took it.
     """
     batch = transform(records, flow)
     put_back = _put_back(records, batch, effects)
-    for failed in batch.failed:
-        effects.report(_report(failed, flow.kinds, place))
+    for report in batch.reports:
+        effects.report(report)
     effects.count(put_back)
     return batch.answers
 
@@ -128,36 +132,33 @@ def _put_back(records: Sequence[Record], batch: Transformed, effects: Effects) -
     return sum(not why for why in whys)
 
 
-def _report(failed: FailedRecord, kinds: Kinds, place: Place) -> Report:
-    description = describe(failed.error, place.own_root)
-    return Report.unprocessed(
-        failed.record_id, failed.event_id, failed.attempt, place.stream, classify(failed.error, kinds), description
-    )
-
-
 def transform(records: Sequence[Record], flow: Flow) -> Transformed:
     """Transform each record, until the answer is full or too little time is left; what is left then is returning.
 
     What was put back before goes first.
     """
-    batch = Transformed([{} for _ in records], MAX_ANSWER_BYTES - sum(_frame(record) for record in records))
+    batch = Transformed.of(records, flow)
     if len({record["recordId"] for record in records}) != len(records):
         _tell_apart(records, batch)
         return batch
-    remaining = flow.remaining_millis()
-    reserve = min(remaining // 3, MAX_RESERVE_MILLIS)
+    reserve = min(flow.remaining_millis() // 3, MAX_RESERVE_MILLIS)
     positions = _in_turn(records)
+    most, longest, remaining = batch.room, 0, flow.remaining_millis()
     for turn, position in enumerate(positions):
-        if flow.remaining_millis() < reserve or not _transform_one(position, records[position], flow, batch):
+        if remaining < reserve + longest or not _transform_one(position, records[position], batch, most):
             _return(positions[turn:], records, batch)
             break
+        before, remaining = remaining, flow.remaining_millis()
+        if before - remaining > longest:
+            longest = before - remaining
     return batch
 
 
 def _frame(record: Record) -> int:
     """Return the bytes that a record's answer takes besides its data."""
     record_id = record["recordId"]
-    return _FRAME + (len(record_id) if record_id.isascii() else len(json.dumps(record_id)))
+    is_plain = record_id.isascii() and record_id.isalnum()
+    return _FRAME + (len(record_id) if is_plain else len(json.dumps(record_id)))
 
 
 def _in_turn(records: Sequence[Record]) -> Sequence[int]:
@@ -180,22 +181,25 @@ def _mark_of(record: Record) -> Mark:
         return Mark()
 
 
-def _transform_one(position: int, record: Record, flow: Flow, batch: Transformed) -> bool:
-    """Answer for a record; returns False where the answer has no room for it."""
+def _transform_one(position: int, record: Record, batch: Transformed, most: int) -> bool:
+    """Answer for a record; returns False where the answer has no room for it. `most` is the room of an empty answer."""
+    flow = batch.flow
     event: Event = {}
     replays = 0
     try:
         (_, replays), data = unmark(decode(record.get("data")))
         lines = []
-        for event in flow.read(data):
+        events = flow.read(data)
+        for event in events:
             result = flow.transform(event)
             if result is not None:
                 if not isinstance(result, dict):
                     raise TypeError(f"transform returns a dict, or None to drop; this is a {type(result).__name__}")
-                lines.append(_encode(result) + "\n")
-        encoded = b2a_base64("".join(lines).encode(), newline=False).decode()
-        if len(encoded) > MAX_ANSWER_BYTES - _frame(record):
-            raise AnswerTooLarge(f"transformed, it is more than the {MAX_ANSWER_BYTES:,} bytes of an answer")
+                lines.append(f"{_encode(result)}\n".encode())
+        encoded = b2a_base64(b"".join(lines), newline=False).decode()
+        if len(encoded) > most:
+            event = events[0] if len(events) == 1 else {}  # else nobody can say which of them it was
+            raise AnswerTooLarge(f"transformed, it is more than an answer of {MAX_ANSWER_BYTES:,} bytes has room for")
     except Exception as error:  # noqa: BLE001  # whatever it raises is a fact about this record, and no other's
         event_id = event.get("id")
         batch.fail(position, record, error, event_id if isinstance(event_id, str) else "", replays)

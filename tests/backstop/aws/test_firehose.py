@@ -121,7 +121,7 @@ class TestSingleRefusals:
 
     def test_after_three_calls_they_are_refused_and_the_others_are_not(self) -> None:
         client = Firehose(*[refusing(b"b")] * 9)
-        assert put_all(client, [b"a", b"b", b"c"]) == ["", "the stream is throttled", ""]
+        assert put_all(client, [b"a", b"b", b"c"]) == ["", "ServiceUnavailableException: Slow down.", ""]
         assert client.calls == [[b"a", b"b", b"c"], [b"b"], [b"b"]]
 
     def test_those_of_several_calls_are_tried_again_together(self) -> None:
@@ -134,13 +134,13 @@ class TestSingleRefusals:
             return {"FailedPutCount": 1, "RequestResponses": [{"RecordId": "r"}, {"ErrorCode": "InternalFailure"}]}
 
         client = Firehose(refuse_the_second, refusing(b"x"), refusing(b"x"))
-        assert put_all(client, [b"x", b"x"]) == ["", "the stream is throttled"]
+        assert put_all(client, [b"x", b"x"]) == ["", "ServiceUnavailableException: Slow down."]
         assert [len(call) for call in client.calls] == [2, 1, 1]
 
     def test_without_time_left_nothing_is_tried_again(self) -> None:
         client = Firehose(refusing(b"a"))
         with running(lambda: 0):
-            assert put_all(client, [b"a", b"b"]) == ["the stream is throttled", ""]
+            assert put_all(client, [b"a", b"b"]) == ["ServiceUnavailableException: Slow down.", ""]
         assert len(client.calls) == 1
 
 
@@ -154,13 +154,23 @@ ERRORS = {
 }
 
 
+REFUSALS = ("throttled", "denied", "no stream")
+
+
 class TestCallsThatFail:
-    @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-    def test_have_taken_none_of_their_records_and_stop_no_other_call(self, error: Exception) -> None:
+    @pytest.mark.parametrize("error", [ERRORS[name] for name in REFUSALS], ids=REFUSALS)
+    def test_an_answer_that_refuses_all_has_taken_none_and_stops_no_other_call(self, error: Exception) -> None:
         client = Firehose(taking, failing(error))
         whys = put_all(client, numbered(1100))
         assert whys == [""] * 500 + [str(error)] * 500 + [""] * 100
         assert len(client.calls) == 3
+
+    @pytest.mark.parametrize("error", [ERRORS[name] for name in ERRORS if name not in REFUSALS])
+    def test_after_no_answer_none_is_waited_for_again(self, error: Exception) -> None:
+        """Each could take as long, and the invocation must end in time."""
+        client = Firehose(taking, failing(error))
+        assert put_all(client, numbered(1600)) == [""] * 500 + [str(error)] * 1100
+        assert len(client.calls) == 2
 
     def test_all_of_them_may_fail(self) -> None:
         client = Firehose(*[failing(error) for error in ERRORS.values()])
@@ -181,6 +191,10 @@ class TestCallsThatFail:
     def test_what_an_answer_leaves_out_was_not_taken(self) -> None:
         client = Firehose(silent_about_the_last)
         assert put_all(client, [b"a", b"b", b"c"]) == ["", "", "no answer for it"]
+
+    def test_what_an_answer_has_too_many_is_nobodys(self) -> None:
+        client = Firehose(lambda data: {"FailedPutCount": 0, "RequestResponses": [{"RecordId": "r"}] * 9})
+        assert put_all(client, [b"a", b"b"]) == ["", ""]
 
     def test_an_answer_for_no_record_at_all_has_taken_none(self) -> None:
         client = Firehose(lambda data: {"FailedPutCount": 0, "RequestResponses": []})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,12 +14,12 @@ from backstop.retry import retry
 
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
+    from mypy_boto3_firehose.type_defs import PutRecordBatchResponseEntryTypeDef
 
 MAX_RECORDS: Final = 500
 MAX_CALL_BYTES: Final = 4 * 1024 * 1024
 """Records that a PutRecordBatch call takes, and their bytes (Firehose quotas)."""
 
-_SLOW_DOWN: Final = "the stream is throttled"
 _FRAME: Final = len('{"Data": ""}, ')
 
 
@@ -42,17 +43,29 @@ def put(client: FirehoseClient, stream: str, data: Sequence[bytes]) -> list[str]
     """Put records on a stream; return, for each, why it was not taken, or nothing if it was.
 
     Single records that a call refused are tried again for a moment. A call that fails, in whole or in doubt, has taken
-    none of its records: better twice than never.
+    none of its records: better twice than never. After a call without an answer none is made: each could take as long.
     """
-    whys = [_SLOW_DOWN] * len(data)
+    whys = ["not tried"] * len(data)
+    waiting = [Entry(position, one) for position, one in enumerate(data)]
 
     @retry(on=_Refused, attempts=3, wait_initial=0.2)
     def put_waiting() -> None:
-        waiting = [Entry(position, data[position]) for position, why in enumerate(whys) if why == _SLOW_DOWN]
-        for batch in pack(waiting, MAX_RECORDS, MAX_CALL_BYTES):
-            for entry, why in zip(batch, _put(client, stream, batch), strict=True):
-                whys[entry.position] = why
-        if _SLOW_DOWN in whys:
+        batches = list(pack(waiting, MAX_RECORDS, MAX_CALL_BYTES))
+        waiting.clear()
+        for number, batch in enumerate(batches):
+            try:
+                answers = client.put_record_batch(
+                    DeliveryStreamName=stream, Records=[{"Data": entry.data} for entry in batch]
+                )["RequestResponses"]
+            except ClientError as error:
+                _note(whys, batch, repeat(str(error)))
+            except BotoCoreError as error:
+                _note(whys, chain.from_iterable(batches[number:]), repeat(str(error)))
+                return
+            else:
+                _note(whys, batch, chain(map(_why, answers), repeat("no answer for it")))
+                waiting.extend(entry for entry, one in zip(batch, answers, strict=False) if "ErrorCode" in one)
+        if waiting:
             raise _Refused
 
     with suppress(_Refused):
@@ -60,10 +73,10 @@ def put(client: FirehoseClient, stream: str, data: Sequence[bytes]) -> list[str]
     return whys
 
 
-def _put(client: FirehoseClient, stream: str, batch: Sequence[Entry]) -> list[str]:
-    try:
-        answer = client.put_record_batch(DeliveryStreamName=stream, Records=[{"Data": entry.data} for entry in batch])
-    except (ClientError, BotoCoreError) as error:
-        return [f"{error}"] * len(batch)
-    whys = [_SLOW_DOWN if "ErrorCode" in one else "" for one in answer["RequestResponses"]]
-    return whys + ["no answer for it"] * (len(batch) - len(whys))
+def _why(answer: PutRecordBatchResponseEntryTypeDef) -> str:
+    return f"{answer['ErrorCode']}: {answer.get('ErrorMessage', '')}" if "ErrorCode" in answer else ""
+
+
+def _note(whys: list[str], entries: Iterable[Entry], reasons: Iterable[str]) -> None:
+    for entry, why in zip(entries, reasons, strict=False):
+        whys[entry.position] = why

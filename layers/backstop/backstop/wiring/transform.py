@@ -15,7 +15,7 @@ from backstop.errors import Kinds
 from backstop.report import Report
 from backstop.settings import TransformSettings
 from backstop.stream import Read, reader
-from backstop.transform import Flow, Place, Transform, answer
+from backstop.transform import Flow, Transform, answer
 from backstop.wiring import LambdaHandler
 
 if TYPE_CHECKING:
@@ -39,11 +39,10 @@ class _Transform:
     def handler(self, event: Mapping[str, Any], context: LambdaContext) -> Mapping[str, Any]:
         settings = self._settings
         self._log.begin(context.aws_request_id)
-        flow = Flow(self._read, self._transform, context.get_remaining_time_in_millis, self._kinds)
-        with invocation.running(context.get_remaining_time_in_millis):
-            answers = answer(
-                event["records"], flow, _Effects(settings, self._log), Place(settings.stream, settings.own_root)
-            )
+        remaining = context.get_remaining_time_in_millis
+        flow = Flow(self._read, self._transform, remaining, self._kinds, settings.stream, settings.own_root)
+        with invocation.running(remaining):
+            answers = answer(event["records"], flow, _Effects(settings, self._log))
         return {"records": answers}
 
     @cached_property
