@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from rich import progress as bars
 from rich.console import Console
 
 from backstop.event import MAX_ID_LENGTH
 from backstop.message import MAX_BYTES
 from ops.failure import CallFailed
+from ops.progress import by_bytes
 from ops.sending import Entry, Sent, send
 from ops.stack import Stack
 
@@ -61,7 +61,7 @@ def send_file(file: Path, stack: Stack, *, from_line: int, as_json: bool) -> int
     url = stack.output("EventsQueueUrl")
     with ExitStack() as resources:
         source, size = _open(file, resources)
-        display = resources.enter_context(_display(console))
+        display = resources.enter_context(by_bytes(console))
         task = display.add_task("sending", total=size)
         try:
             for call in send(stack.sqs, url, _entries(source, from_line, outcome, lambda n: display.advance(task, n))):
@@ -127,16 +127,6 @@ def _open(file: Path, resources: ExitStack) -> tuple[BinaryIO, int | None]:
         return resources.enter_context(file.open("rb")), file.stat().st_size
     except OSError as error:
         raise CallFailed(f"{file} cannot be read: {error.strerror}") from None
-
-
-def _display(console: Console) -> bars.Progress:
-    return bars.Progress(
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TimeElapsedColumn(),
-        console=console,
-    )
 
 
 def _tell(console: Console, file: Path, stack: Stack, outcome: Outcome) -> None:

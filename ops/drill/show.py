@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 
 from ops.drill.account import Account
-from ops.drill.run import Progress, Show
+from ops.drill.run import Show
+from ops.progress import by_counts
 
-_ROWS = (
-    ("queued", "cyan"),
-    ("retrying", "yellow"),
-    ("dead", "red"),
-    ("done", "green"),
-)
+_COLOURS = {"queued": "cyan", "retrying": "yellow", "dead": "red", "done": "green"}
 
 
-@contextmanager
-def live(console: Console, events: int) -> Iterator[Show]:
+def live(console: Console, events: int) -> AbstractContextManager[Show]:
     """Show a bar a verdict while the drill runs."""
-    with bars.Progress(
-        bars.TextColumn("{task.description:>9}"),
-        bars.BarColumn(bar_width=40),
-        bars.TextColumn("{task.completed:>6.0f} of {task.total:.0f}"),
-        console=console,
-    ) as display:
-        rows = {name: display.add_task(f"[{colour}]{name}", total=events) for name, colour in _ROWS}
-
-        def show(progress: Progress) -> None:
-            for name, row in rows.items():
-                display.update(row, completed=getattr(progress, name))
-
-        yield show
+    return by_counts(console, _COLOURS, events)
 
 
 def account_table(account: Account) -> Table:

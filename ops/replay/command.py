@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Final
 
-from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ops.failure import CallFailed
+from ops.progress import by_bytes
 from ops.replay.run import Outcome, Replay, Rules, find
 from ops.stack import Stack
 
@@ -40,7 +40,7 @@ def replay(stack: Stack, prefix: str, since: str | None, rules: Rules, *, as_jso
     objects = find(stack.s3, bucket, prefix, moment)
     with _stopped_by_signals(console) as is_stopped:
         running = Replay(stack.s3, stack.firehose_once, bucket, stream, rules, is_stopped)
-        with _display(console) as display:
+        with by_bytes(console) as display:
             task = display.add_task("reading" if rules.is_dry_run else "replaying", total=sum(o.size for o in objects))
             for found in running.run(objects):
                 display.advance(task, found.size)
@@ -91,16 +91,6 @@ def _stopped_by_signals(console: Console) -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
-
-
-def _display(console: Console) -> bars.Progress:
-    return bars.Progress(
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TimeElapsedColumn(),
-        console=console,
-    )
 
 
 def _tell(console: Console, outcome: Outcome, rules: Rules) -> None:

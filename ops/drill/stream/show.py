@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Final
 
-from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 
 from ops.drill.stream.account import Account
-from ops.drill.stream.run import Progress, Show
+from ops.drill.stream.run import Show
+from ops.progress import by_counts
 
 HOW_FAILURES_ARE_COUNTED: Final = (
     "Failed records are counted by their pipeline events: AWS also keeps them under errors/, the local AWS does not."
 )
 
-_ROWS = (("waiting", "cyan"), ("failed", "red"), ("delivered", "green"))
+_COLOURS = {"waiting": "cyan", "failed": "red", "delivered": "green"}
 
 
-@contextmanager
-def live(console: Console, clicks: int) -> Iterator[Show]:
+def live(console: Console, clicks: int) -> AbstractContextManager[Show]:
     """Show a bar an end while the drill runs; robots that are dropped can only be told from their absence at last."""
-    with bars.Progress(
-        bars.TextColumn("{task.description:>9}"),
-        bars.BarColumn(bar_width=40),
-        bars.TextColumn("{task.completed:>6.0f} of {task.total:.0f}"),
-        console=console,
-    ) as display:
-        rows = {name: display.add_task(f"[{colour}]{name}", total=clicks) for name, colour in _ROWS}
-
-        def show(progress: Progress) -> None:
-            for name, row in rows.items():
-                display.update(row, completed=getattr(progress, name))
-
-        yield show
+    return by_counts(console, _COLOURS, clicks)
 
 
 def account_table(account: Account) -> Table:
