@@ -21,7 +21,10 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_local_aws_that_runs_is_found() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()", "ministack"], stdin=subprocess.PIPE) as process:
+    waiting = [sys.executable, "-c", "print(flush=True); input()", "ministack"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it runs now: its command line is there to be read
         local_aws = LocalAws(process.pid, 4566)
         state.remember(local_aws)
 
