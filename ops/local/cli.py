@@ -27,7 +27,7 @@ app = typer.Typer(help="The same stack on a local AWS: no account, no Docker.", 
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where it listens; any free port by default.")]
 _STACK = "backstop"
-_CLICKS = 120
+_CLICKS = 60
 _DRILL_SECONDS = 900
 _console = Console(stderr=True, highlight=False)
 
