@@ -32,16 +32,7 @@ def parser(schema: Mapping[str, Any]) -> Parse:
     The function raises MalformedEvent, which says what is wrong and where, never with the value that was wrong. Of a
     key that stands twice in an object, the last counts (RFC 8259 leaves it open).
     """
-    check = checker(schema)
-
-    def parse(body: str) -> Event:
-        event = check(_decode(body))
-        event_id = event.get("id")
-        if type(event_id) is not str or not 0 < len(event_id) <= MAX_ID_LENGTH:
-            raise MalformedEvent(f"an event has an `id`: a string of 1 to {MAX_ID_LENGTH} characters")
-        return event
-
-    return parse
+    return _reader(schema, _decode, needs_id=True)
 
 
 def checker(schema: Mapping[str, Any]) -> Callable[[Any], Event]:
@@ -49,10 +40,15 @@ def checker(schema: Mapping[str, Any]) -> Callable[[Any], Event]:
 
     The function raises MalformedEvent, as `parser`'s does.
     """
+    return _reader(schema, lambda value: value, needs_id=False)
+
+
+def _reader(schema: Mapping[str, Any], decode: Callable[[Any], Any], *, needs_id: bool) -> Callable[[Any], Event]:
     validate: Callable[[Any], Any] = fastjsonschema.compile(dict(schema), use_default=False)
     names = _names(schema)
 
-    def check(event: Any) -> Event:
+    def read(given: Any) -> Event:
+        event = decode(given)
         if type(event) is not dict:
             raise MalformedEvent(f"an event is a JSON object; this is a {type(event).__name__}")
         try:
@@ -61,9 +57,13 @@ def checker(schema: Mapping[str, Any]) -> Callable[[Any], Event]:
             raise MalformedEvent(f"not what the schema allows: {_told(error, names)}") from None
         except (ArithmeticError, RecursionError):
             raise MalformedEvent(_UNBOUNDED) from None
+        if needs_id:
+            event_id = event.get("id")
+            if type(event_id) is not str or not 0 < len(event_id) <= MAX_ID_LENGTH:
+                raise MalformedEvent(f"an event has an `id`: a string of 1 to {MAX_ID_LENGTH} characters")
         return event
 
-    return check
+    return read
 
 
 def _names(schema: Any) -> frozenset[str]:
@@ -130,7 +130,8 @@ def _decode(body: str) -> Any:
             value = _decoder.decode(body)
     except (ValueError, RecursionError) as error:
         raise _malformed(error) from None
-    _require_sound(body, [value])
+    if body.count("{") + body.count("[") > MAX_DEPTH or "\\u" in body or not body.isascii():
+        _require_sound(body, [value])  # which asks again: a call saved for almost every message
     return value
 
 
