@@ -14,41 +14,61 @@ from rich.console import Console
 
 from ops import sending_file, status
 from ops.drill.command import drill as run_drill
+from ops.drill.ordered.command import drill as run_ordered_drill
 from ops.drill.stream.command import drill as run_stream_drill
 from ops.failure import CallFailed, sentence
 from ops.function_settings import function_settings
+from ops.keys import cli as keys_cli
 from ops.local import cli as local_cli
-from ops.options import AsJson, EventsOrClicks, IsLocal, Seed, StackName
+from ops.options import AsJson, DrillEvents, IsLocal, Seed, StackName
 from ops.replay import cli as replay_cli
 from ops.stack import Stack
 
 app = typer.Typer(
     name="backstop",
-    help="Operate a Backstop stack: send events, see how it is, replay what failed, rehearse failures.",
+    help="Operate a Backstop stack: send events, see how it is and what waits, replay what failed, rehearse failures.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(keys_cli.app, name="keys")
 app.add_typer(replay_cli.app, name="stream")
 app.add_typer(local_cli.app, name="local")
 
 
 @app.command()
 def drill(
-    events: EventsOrClicks = None,
+    events: DrillEvents = None,
     seed: Seed = 1,
     timeout: Annotated[int, typer.Option(min=1, help="Seconds after which it stops waiting.")] = 900,
     stream: Annotated[bool, typer.Option("--stream", help="Rehearse the stream: clicks instead of orders.")] = False,
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="Rehearse the ordered lane: status changes instead of orders.")
+    ] = False,
+    keys: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="With --ordered: of how many orders, its keys (20).")
+    ] = None,
+    calm: Annotated[
+        bool, typer.Option("--calm", help="With --ordered: the same events without a fault, to compare delays.")
+    ] = False,
     stack: StackName = "backstop",
     local: IsLocal = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send orders, or clicks, some of them faulty, and account for where each one ended.
+    """Send orders, clicks or status changes, some of them faulty, and account for where each one ended.
 
     Exit code 1 if the account does not balance. The stack must allow drills (AllowDrill=true): never where real events
     flow.
     """
+    if stream and ordered:
+        raise typer.BadParameter("--stream and --ordered are two drills: one at a time")
+    if not ordered and (calm or keys is not None):
+        raise typer.BadParameter("--keys and --calm go with --ordered")
     found = Stack.of(stack, is_local=local)
+    if ordered:
+        raise typer.Exit(
+            run_ordered_drill(found, keys or 20, events or 20, seed, timeout, is_calm=calm, as_json=as_json)
+        )
     if stream:
         raise typer.Exit(run_stream_drill(found, events or 500, seed, timeout, as_json=as_json))
     raise typer.Exit(run_drill(found, events or 2000, seed, timeout, as_json=as_json))

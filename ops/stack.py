@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=32)
 
@@ -125,6 +126,12 @@ class Stack:
     def logs(self) -> CloudWatchLogsClient:
         """The client of CloudWatch Logs."""
         client: CloudWatchLogsClient = self._client("logs")
+        return client
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """The client of STS, which knows who calls."""
+        client: STSClient = self._client("sts")
         return client
 
     @cached_property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -13,20 +12,15 @@ from ops.drill import plan as planning
 from ops.drill.account import Account
 from ops.drill.run import Show, run
 from ops.drill.show import account_table, live, summary
+from ops.drill.telling import tell
 from ops.stack import Stack
 
 
 def drill(stack: Stack, events: int, seed: int, timeout_seconds: float, *, as_json: bool) -> int:
     """Run a drill on `stack`; returns 0 where it balances, 1 where it does not."""
-    console = Console()
-    with nullcontext(lambda _: None) if as_json else live(console, events) as show:
+    with nullcontext(lambda _: None) if as_json else live(Console(), events) as show:
         account = rehearse(stack, events, seed, timeout_seconds, show)
-    if as_json:
-        print(json.dumps(account.as_json()))
-    else:
-        console.print(account_table(account))
-        console.print(summary(account))
-    return 0 if account.is_balanced else 1
+    return tell(account, (account_table(account), summary(account)), as_json=as_json)
 
 
 def rehearse(stack: Stack, events: int, seed: int, timeout_seconds: float, show: Show = lambda _: None) -> Account:

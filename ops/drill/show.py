@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ops.drill.account import Account
 from ops.drill.run import Show
+from ops.drill.telling import add_ends, add_wrongs, two_columns
 from ops.progress import by_counts
 
 _COLOURS = {"queued": "cyan", "retrying": "yellow", "dead": "red", "done": "green"}
@@ -21,20 +22,11 @@ def live(console: Console, events: int) -> AbstractContextManager[Show]:
 
 def account_table(account: Account) -> Table:
     """Return the account as a table: what must be nothing stands apart."""
-    table = Table(title="Where each event ended", show_header=False, title_justify="left")
-    table.add_column(justify="left")
-    table.add_column(justify="right")
-    table.add_row("sent", str(account.sent), style="bold")
-    table.add_row("done", str(account.done), style="green")
-    for reason, count in account.dead.items():
-        table.add_row(f"dead, {reason}", str(count), style="red")
+    table = two_columns("Where each event ended")
+    add_ends(table, account.sent, account.done, account.dead.items())
     for name in ("retrying", "parked", "queued"):
         table.add_row(name, str(getattr(account, name)))
-    table.add_section()
-    for name in ("lost", "effects_twice", "good_events_dead"):
-        count = getattr(account, name)
-        table.add_row(name.replace("_", " "), str(count), style="bold red" if count else "dim")
-    table.add_section()
+    add_wrongs(table, account, "lost", "effects_twice", "good_events_dead")
     table.add_row("seconds", f"{account.seconds:.1f}", style="dim")
     return table
 

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -14,8 +15,10 @@ import typer
 from rich.console import Console
 
 from ops.drill.command import drill, rehearse
-from ops.drill.stream.command import drill as drill_stream
+from ops.drill.ordered.command import rehearse as rehearse_ordered
+from ops.drill.ordered.command import tell as tell_ordered
 from ops.drill.stream.command import rehearse as rehearse_stream
+from ops.drill.stream.command import tell as tell_stream
 from ops.local import containers, emulator, state
 from ops.local.deploy import deploy
 from ops.local.invoke import default_runtime, invoke_all
@@ -28,6 +31,8 @@ app = typer.Typer(help="The same stack on a local AWS: no account, no Docker.", 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Where it listens; any free port by default.")]
 _STACK = "backstop"
 _CLICKS = 60
+_KEYS = 10
+_CHANGES = 10
 _DRILL_SECONDS = 900
 _console = Console(stderr=True, highlight=False)
 
@@ -74,22 +79,29 @@ def demo(
         local_aws = _start(port)
         try:
             _deploy(local_aws)
-            stack = Stack(_STACK, local_session(), local_aws.endpoint_url)
-            _console.print(f"A drill of {events} orders and {_CLICKS} clicks, some of them faulty …")
-            exit_code = _drills(stack, events, seed, as_json=as_json)
+            _console.print(
+                f"Drills of {events} orders, {_KEYS * _CHANGES} status changes and {_CLICKS} clicks, some faulty …"
+            )
+            exit_code = _drills(local_aws, events, seed, as_json=as_json)
         finally:
             emulator.stop(local_aws)
     raise typer.Exit(exit_code)
 
 
-def _drills(stack: Stack, events: int, seed: int, *, as_json: bool) -> int:
-    if not as_json:
-        orders_code = drill(stack, events, seed, _DRILL_SECONDS, as_json=False)
-        return max(orders_code, drill_stream(stack, _CLICKS, seed, _DRILL_SECONDS, as_json=False))
-    orders = rehearse(stack, events, seed, _DRILL_SECONDS)
-    clicks = rehearse_stream(stack, _CLICKS, seed, _DRILL_SECONDS)
-    print(json.dumps(orders.as_json() | {"stream": clicks.as_json()}))
-    return int(not (orders.is_balanced and clicks.is_balanced))
+def _drills(local_aws: LocalAws, events: int, seed: int, *, as_json: bool) -> int:
+    """Run three drills at once: that of the orders shows its bars, the others only what came of them."""
+    stack, stack_of_changes, stack_of_clicks = (_stack(local_aws) for _ in range(3))  # each makes clients in its thread
+    with ThreadPoolExecutor(2) as pool:
+        ordered = pool.submit(rehearse_ordered, stack_of_changes, _KEYS, _CHANGES, seed, _DRILL_SECONDS)
+        stream = pool.submit(rehearse_stream, stack_of_clicks, _CLICKS, seed, _DRILL_SECONDS)
+        if not as_json:
+            orders_code = drill(stack, events, seed, _DRILL_SECONDS, as_json=False)
+            ordered_code = tell_ordered(ordered.result(), as_json=False)
+            return max(orders_code, ordered_code, tell_stream(stream.result(), as_json=False))
+        orders = rehearse(stack, events, seed, _DRILL_SECONDS)
+        changes, clicks = ordered.result(), stream.result()
+    print(json.dumps(orders.as_json() | {"ordered": changes.as_json(), "stream": clicks.as_json()}))
+    return int(not (orders.is_balanced and changes.is_balanced and clicks.is_balanced))
 
 
 @app.command()
@@ -148,8 +160,12 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _stack(local_aws: LocalAws) -> Stack:
+    return Stack(_STACK, local_session(), local_aws.endpoint_url)
+
+
 def _how_to_talk_to(local_aws: LocalAws) -> str:
-    stack = Stack(_STACK, local_session(), local_aws.endpoint_url)
+    stack = _stack(local_aws)
     return f"""The local AWS is up. Talk to it:
 
   export AWS_ENDPOINT_URL={local_aws.endpoint_url} AWS_DEFAULT_REGION={state.REGION}

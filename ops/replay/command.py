@@ -20,6 +20,7 @@ from ops.failure import CallFailed
 from ops.progress import by_bytes
 from ops.replay.run import Outcome, Replay, Rules, find
 from ops.stack import Stack
+from ops.terminal import harmless
 
 ERRORS: Final = "errors/"
 """Where the template's stream keeps what was not transformed."""
@@ -46,7 +47,7 @@ def replay(stack: Stack, prefix: str, since: str | None, rules: Rules, *, as_jso
                 display.advance(task, found.size)
     if not objects:
         since_then = "" if moment is None else f" since {moment:%Y-%m-%d %H:%M:%S %Z}"
-        console.print(Text(_harmless(f"There is nothing below s3://{bucket}/{prefix}{since_then}.")), soft_wrap=True)
+        console.print(Text(harmless(f"There is nothing below s3://{bucket}/{prefix}{since_then}.")), soft_wrap=True)
     _tell(console, running.outcome, rules)
     if as_json:
         print(json.dumps(asdict(running.outcome) | {"dry_run": rules.is_dry_run}))
@@ -95,7 +96,7 @@ def _stopped_by_signals(console: Console) -> Iterator[Callable[[], bool]]:
 
 def _tell(console: Console, outcome: Outcome, rules: Rules) -> None:
     def tell(style: str, text: str) -> None:
-        console.print(Text(_harmless(text), style), soft_wrap=True)
+        console.print(Text(harmless(text), style), soft_wrap=True)
 
     console.print(_table(outcome, rules))
     for key, why in outcome.unreadable.items():
@@ -106,11 +107,6 @@ def _tell(console: Console, outcome: Outcome, rules: Rules) -> None:
         tell("", "What is in doubt may be on the stream already. To send it again: --resend-doubtful")
     if outcome.stopped:
         tell("red", f"Stopped: {outcome.stopped}. The same call goes on from there.")
-
-
-def _harmless(text: str) -> str:
-    """Spell out what a terminal would obey: a key may hold anything."""
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
 
 
 def _table(outcome: Outcome, rules: Rules) -> Table:

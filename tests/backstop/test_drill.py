@@ -11,17 +11,25 @@ from typing import Any, NoReturn
 
 import pytest
 
-from backstop.drill import DrillFault, Fault, Mark, inject, mark_of
+from backstop.drill import DrillFault, DrillHiccup, DrillRefusal, Fault, Mark, inject, mark_of
 from backstop.errors import classify
 from backstop.kinds import Kind
-from backstop.message import Message
-from tests.backstop import NOW, message, string
+from backstop.message import Message, read
+from backstop.parking import parked
+from backstop.trail import Trail
+from tests.backstop import NOW, QUEUES, message, string
 
 LATER = (NOW + timedelta(minutes=1)).timestamp()
 
 
-def marked(fault: Fault | None, until: float = 0.0) -> Message:
-    return message(attributes={"backstop-drill": string(Mark("d-1", 7, fault, until).serialise())})
+def marked(fault: Fault | None, until: float = 0.0, **details: Any) -> Message:
+    return message(attributes={"backstop-drill": string(Mark("d-1", 7, fault, until).serialise())}, **details)
+
+
+def parked_and_read(fault: Fault, trail: Trail | None = None) -> Message:
+    """Return the message as whoever drains its key reads it; with a trail it failed before, else it only waited."""
+    event = parked(marked(fault, SequenceNumber="1").record, "a")
+    return read((event if trail is None else event.after(trail)).record, "a", QUEUES, NOW)
 
 
 class Exited(BaseException):
@@ -98,13 +106,64 @@ def test_a_message_without_a_mark_or_without_a_fault_is_left_alone() -> None:
     inject(message(attributes={"backstop-drill": {"dataType": "Binary", "binaryValue": ""}}), NOW)
 
 
-def test_exit_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the end of the process be seen, and survived."""
+
     def end(status: int) -> NoReturn:
         raise Exited(status)
 
     monkeypatch.setattr(os, "_exit", end)
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize("receives", [1, 2, 10])
+def test_exit_ends_the_process_however_often_its_message_was_received(receives: int) -> None:
     with pytest.raises(Exited, match="1"):
-        inject(marked(Fault.EXIT), NOW)
+        inject(marked(Fault.EXIT, receives=receives), NOW)
+
+
+@pytest.mark.usefixtures("process")
+def test_exit_ends_the_process_of_who_drains_its_key_too() -> None:
+    with pytest.raises(Exited, match="1"):
+        inject(parked_and_read(Fault.EXIT), NOW)
+
+
+@pytest.mark.usefixtures("process")
+def test_exit_once_ends_the_process_where_its_message_was_not_received_before() -> None:
+    with pytest.raises(Exited, match="1"):
+        inject(marked(Fault.EXIT_ONCE), NOW)
+    inject(marked(Fault.EXIT_ONCE, receives=2), NOW)
+
+
+@pytest.mark.usefixtures("process")
+def test_exit_once_spares_who_drains_its_key() -> None:
+    inject(parked_and_read(Fault.EXIT_ONCE), NOW)
+
+
+@pytest.mark.parametrize("receives", [1, 2], ids=["fresh", "received again"])
+def test_a_transient_fault_fails_the_first_attempt_however_often_its_message_was_received(receives: int) -> None:
+    with pytest.raises(DrillHiccup) as caught:
+        inject(marked(Fault.TRANSIENT, receives=receives), NOW)
+    assert classify(caught.value) is Kind.TRANSIENT
+
+
+def test_a_transient_fault_fails_the_first_attempt_of_an_event_that_was_parked_behind_another() -> None:
+    """It waited and was not tried: that used up no attempt."""
+    with pytest.raises(DrillHiccup):
+        inject(parked_and_read(Fault.TRANSIENT), NOW)
+
+
+@pytest.mark.parametrize("attempt", [1, 4])
+def test_a_transient_fault_is_over_once_an_attempt_was_counted(attempt: int) -> None:
+    inject(parked_and_read(Fault.TRANSIENT, Trail(attempt=attempt, verdict="retry")), NOW)
+
+
+@pytest.mark.parametrize("attempt", [0, 1, 5])
+def test_a_permanent_fault_fails_every_attempt(attempt: int) -> None:
+    with pytest.raises(DrillRefusal) as caught:
+        inject(parked_and_read(Fault.PERMANENT, Trail(attempt=attempt)), NOW)
+    assert classify(caught.value) is Kind.PERMANENT
 
 
 def test_loop_never_returns() -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from backstop.backoff import Backoff, Shape
 from backstop.errors import SystemFault
-from backstop.settings import ProcessSettings, TransformSettings
+from backstop.parking import Limits, OnDeadHead
+from backstop.settings import OrderedSettings, ProcessSettings, TransformSettings, WorkerSettings
 from backstop.verdict import Policy
 
-ENVIRONMENT = {
+WORKER_ENVIRONMENT = {
     "SOURCE_QUEUE_URLS": "https://sqs.example/1/shop-events,https://sqs.example/1/shop-retry",
-    "RETRY_QUEUE_URL": "https://sqs.example/1/shop-retry",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.example/1/shop-dead",
     "IDEMPOTENCY_TABLE": "shop-idempotency",
     "IDEMPOTENCY_DAYS": "35",
@@ -27,6 +27,15 @@ ENVIRONMENT = {
     "LAMBDA_TASK_ROOT": "/var/task",
     "ALLOW_DRILL": "false",
 }
+ENVIRONMENT = WORKER_ENVIRONMENT | {"RETRY_QUEUE_URL": "https://sqs.example/1/shop-retry"}
+ORDERED_ENVIRONMENT = WORKER_ENVIRONMENT | {
+    "DRAIN_QUEUE_URL": "https://sqs.example/1/shop-drain",
+    "PARKED_TABLE": "shop-parked",
+    "PARKED_BUCKET": "shop-data",
+    "MAX_PARKED_EVENTS": "1000",
+    "MAX_PARKED_KEYS": "10000",
+    "ON_DEAD_HEAD": "skip",
+}
 STREAM_ENVIRONMENT = {
     "STREAM_NAME": "shop-clicks",
     "STAGE": "prod",
@@ -34,33 +43,51 @@ STREAM_ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_NAME": "shop-transform",
     "LAMBDA_TASK_ROOT": "/var/task",
 }
-READERS = [(ProcessSettings, ENVIRONMENT), (TransformSettings, STREAM_ENVIRONMENT)]
+READERS = [
+    (ProcessSettings, ENVIRONMENT),
+    (OrderedSettings, ORDERED_ENVIRONMENT),
+    (TransformSettings, STREAM_ENVIRONMENT),
+]
 EACH_NAME = [(read, environment, name) for read, environment in READERS for name in environment]
 
-Settings = type[ProcessSettings] | type[TransformSettings]
+Settings = type[ProcessSettings] | type[OrderedSettings] | type[TransformSettings]
+
+WORKER = WorkerSettings(
+    source_queue_urls={
+        "shop-events": "https://sqs.example/1/shop-events",
+        "shop-retry": "https://sqs.example/1/shop-retry",
+    },
+    dead_letter_queue_url="https://sqs.example/1/shop-dead",
+    idempotency_table="shop-idempotency",
+    idempotency_expiry=timedelta(days=35),
+    policy=Policy(
+        backoff=Backoff(timedelta(seconds=5), timedelta(seconds=900), Shape.FIXED),
+        max_attempts=6,
+        max_unknown=3,
+        max_age=timedelta(hours=24),
+    ),
+    stage="prod",
+    release="1.2.3",
+    function="shop-process",
+    own_root="/var/task",
+    allows_drills=False,
+)
 
 
 def test_all_of_it_is_read() -> None:
     assert ProcessSettings.from_environment(ENVIRONMENT) == ProcessSettings(
-        source_queue_urls={
-            "shop-events": "https://sqs.example/1/shop-events",
-            "shop-retry": "https://sqs.example/1/shop-retry",
-        },
-        retry_queue_url="https://sqs.example/1/shop-retry",
-        dead_letter_queue_url="https://sqs.example/1/shop-dead",
-        idempotency_table="shop-idempotency",
-        idempotency_expiry=timedelta(days=35),
-        policy=Policy(
-            backoff=Backoff(timedelta(seconds=5), timedelta(seconds=900), Shape.FIXED),
-            max_attempts=6,
-            max_unknown=3,
-            max_age=timedelta(hours=24),
-        ),
-        stage="prod",
-        release="1.2.3",
-        function="shop-process",
-        own_root="/var/task",
-        allows_drills=False,
+        worker=WORKER, retry_queue_url="https://sqs.example/1/shop-retry"
+    )
+
+
+def test_all_that_the_ordered_lane_is_told_is_read() -> None:
+    assert OrderedSettings.from_environment(ORDERED_ENVIRONMENT) == OrderedSettings(
+        worker=WORKER,
+        drain_queue_url="https://sqs.example/1/shop-drain",
+        parked_table="shop-parked",
+        parked_bucket="shop-data",
+        limits=Limits(events_a_key=1000, keys=10_000),
+        on_dead_head=OnDeadHead.SKIP,
     )
 
 
@@ -70,7 +97,7 @@ def test_all_that_a_streams_function_is_told_is_read() -> None:
     )
 
 
-@pytest.mark.parametrize(("settings", "environment"), READERS, ids=["process", "transform"])
+@pytest.mark.parametrize(("settings", "environment"), READERS, ids=["process", "ordered", "transform"])
 def test_they_are_read_from_the_processs_own_environment(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, environment: dict[str, str]
 ) -> None:
@@ -93,29 +120,43 @@ def test_what_is_missing_is_named(
         settings.from_environment(there)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("IDEMPOTENCY_DAYS", "a month"),
-        ("RETRY_BASE_SECONDS", "5 s"),
-        ("RETRY_LIMIT_SECONDS", "15m"),
-        ("RETRY_SHAPE", "linear"),
-        ("MAX_ATTEMPTS", "1.5"),
-        ("MAX_RETRY_HOURS", "one"),
+OF_ANY_WORKER = {
+    "IDEMPOTENCY_DAYS": "a month",
+    "RETRY_BASE_SECONDS": "5 s",
+    "RETRY_LIMIT_SECONDS": "15m",
+    "RETRY_SHAPE": "linear",
+    "MAX_ATTEMPTS": "1.5",
+    "MAX_RETRY_HOURS": "one",
+}
+OF_THE_ORDERED_LANE = {"MAX_PARKED_EVENTS": "1e3", "MAX_PARKED_KEYS": "many", "ON_DEAD_HEAD": "drop"}
+WRONG = [
+    *[(ProcessSettings, ENVIRONMENT, name, value) for name, value in OF_ANY_WORKER.items()],
+    *[
+        (OrderedSettings, ORDERED_ENVIRONMENT, name, value)
+        for name, value in (OF_ANY_WORKER | OF_THE_ORDERED_LANE).items()
     ],
+]
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "name", "value"), WRONG, ids=[f"{read.__name__}-{name}" for read, _, name, _ in WRONG]
 )
-def test_what_is_wrong_is_named_with_its_value(name: str, value: str) -> None:
+def test_what_is_wrong_is_named_with_its_value(
+    settings: Settings, environment: dict[str, str], name: str, value: str
+) -> None:
     with pytest.raises(SystemFault, match=rf"\b{name} is '{value}'.*template\.yaml"):
-        ProcessSettings.from_environment(ENVIRONMENT | {name: value})
+        settings.from_environment(environment | {name: value})
 
 
 @pytest.mark.parametrize(("value", "allowed"), [("true", True), ("false", False), ("True", False), ("1", False)])
 def test_drills_are_allowed_by_one_word_only(value: str, allowed: bool) -> None:
-    assert ProcessSettings.from_environment(ENVIRONMENT | {"ALLOW_DRILL": value}).allows_drills is allowed
+    told = {"ALLOW_DRILL": value}
+    assert ProcessSettings.from_environment(ENVIRONMENT | told).worker.allows_drills is allowed
+    assert OrderedSettings.from_environment(ORDERED_ENVIRONMENT | told).worker.allows_drills is allowed
 
 
 def test_settings_do_not_change() -> None:
     read = ProcessSettings.from_environment(ENVIRONMENT)
     with pytest.raises(AttributeError):
-        read.stage = "dev"  # type: ignore[misc]
-    assert asdict(read)["stage"] == "prod"
+        read.worker.stage = "dev"  # type: ignore[misc]
+    assert asdict(read)["worker"]["stage"] == "prod"

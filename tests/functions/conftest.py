@@ -8,6 +8,8 @@ import pytest
 
 from tests.fakes.handler import ScriptedHandler
 from tests.lane import ProcessLane
+from tests.ordered_lane import OrderedLane
+from tests.ordered_support import ordered_lane
 from tests.stream_lane import ScriptedTransform, StreamLane, stream_lane
 from tests.support import process_lane
 
@@ -37,4 +39,25 @@ def stream() -> Iterator[StreamLane]:
 def clicks() -> Iterator[StreamLane]:
     """Give the stream's function the sample's own handler."""
     with stream_lane() as lane:
+        yield lane
+
+
+@pytest.fixture
+def ordered() -> Iterator[OrderedLane]:
+    """Give the ordered lane's function a handler that does as the test says; dead heads are held."""
+    with ordered_lane(ScriptedHandler()) as lane:
+        yield lane
+
+
+@pytest.fixture
+def skipping() -> Iterator[OrderedLane]:
+    """Do as `ordered`, where dead heads are skipped."""
+    with ordered_lane(ScriptedHandler(), ON_DEAD_HEAD="skip") as lane:
+        yield lane
+
+
+@pytest.fixture
+def orders() -> Iterator[OrderedLane]:
+    """Give the ordered lane's function the sample's own handler."""
+    with ordered_lane() as lane:
         yield lane

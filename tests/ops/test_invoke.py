@@ -24,6 +24,7 @@ LOCAL_AWS = LocalAws(0, 4566)
 MACHINE = "Runtime=python3.13 Architecture=arm64"
 SETTINGS = {
     "ProcessFunction": {"STAGE": "local", "ORDERS_TABLE": "backstop-orders-1A2B"},
+    "ProcessOrderedFunction": {"STAGE": "local", "PARKED_TABLE": "backstop-parked-3C4D"},
     "TransformFunction": {"STAGE": "local", "STREAM_NAME": "backstop-clicks"},
 }
 BUILT = """
@@ -39,7 +40,7 @@ from pathlib import Path
 words = sys.argv[1:]
 here = Path(__file__).parent
 given = dict(zip(words, words[1:]))
-[function] = [word for word in words if word in ("ProcessFunction", "TransformFunction")]
+[function] = [word for word in words if word.endswith("Function")]
 call = {{
     "words": words,
     "environment": dict(os.environ),
@@ -229,7 +230,11 @@ def test_each_function_is_invoked_with_its_own_event_while_containers_can_reach_
         assert door == [4566]
         found.append((invoked.function, Path(call.given("--event")).name, invoked.is_as_shown))
 
-    assert found == [("ProcessFunction", "process.json", True), ("TransformFunction", "transform.json", False)]
+    assert found == [
+        ("ProcessFunction", "process.json", True),
+        ("ProcessOrderedFunction", "process_ordered.json", True),
+        ("TransformFunction", "transform.json", False),
+    ]
     assert door == []
 
 

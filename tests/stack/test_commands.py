@@ -48,7 +48,7 @@ def test_status_lists_every_queue_function_and_alarm_of_the_template(stack: Stac
     ran = command("status", "--local", "--json")
 
     shown = json.loads(ran.out)
-    assert [queue["queue"] for queue in shown["queues"]] == ["EventsQueue", "RetryQueue", "DeadLetterQueue"]
+    assert {queue["queue"] for queue in shown["queues"]} == set(stack.resources("AWS::SQS::Queue"))
     intake = {function["function"]: function["intake"] for function in shown["functions"]}
     assert set(intake) == set(FUNCTIONS)
     assert "backstop-events Enabled" in intake["ProcessFunction"]
@@ -172,6 +172,7 @@ def is_firehose_event(event: dict[str, Any]) -> None:
 
 SHAPES: dict[str, Callable[[dict[str, Any]], None]] = {
     "ProcessFunction": is_sqs_event,
+    "ProcessOrderedFunction": is_sqs_event,
     "TransformFunction": is_firehose_event,
 }
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from threading import Event, Thread
 from typing import Any
-
-import pytest
 
 from ops.drill import plan
 from ops.drill.account import Account
 from ops.drill.run import run
 from ops.local.state import LocalAws
 from ops.stack import Stack
+from tests.stack.killing import killing_workers
+from tests.stack.waiting import wait_for
 
 TIMEOUT_SECONDS = 240
 
@@ -69,41 +65,6 @@ def test_without_its_permission_to_send_a_worker_leaves_the_message_with_sqs_and
 
 
 @contextmanager
-def killing_workers(local_aws: LocalAws, *, every_seconds: int, for_seconds: int) -> Iterator[Callable[[], int]]:
-    killed: list[int] = []
-    stopped = Event()
-
-    def kill() -> None:
-        for _ in range(for_seconds // every_seconds):
-            if stopped.wait(every_seconds):
-                return
-            for pid in workers(local_aws):
-                os.kill(pid, signal.SIGKILL)
-                killed.append(pid)
-
-    thread = Thread(target=kill)
-    thread.start()
-    try:
-        yield lambda: len(killed)
-    finally:
-        stopped.set()
-        thread.join()
-
-
-def workers(local_aws: LocalAws) -> list[int]:
-    """Return the processes that the emulator runs functions in: its children."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == local_aws.pid and state != "Z":
-            found.append(int(stat.parent.name))
-    return found
-
-
-@contextmanager
 def without_policies(iam: Any, role: str, *names: str) -> Iterator[None]:
     documents = {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
     for name in names:
@@ -131,13 +92,3 @@ def dead_letter(stack: Stack, body: str) -> Any:
             if message["Body"] == body:
                 return message
     return None
-
-
-def wait_for(look: Callable[[], Any], seconds: float = 90) -> Any:
-    """Look until something is there; the local AWS does its work in its own time."""
-    pause = Event()
-    for _ in range(int(seconds / 0.5)):
-        if found := look():
-            return found
-        pause.wait(0.5)
-    pytest.fail(f"nothing came within {seconds} s")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from typing import Any, Final, NamedTuple
 
-from backstop.aws.metrics import publish
+from backstop.aws.metrics import measure, publish
 from backstop.kinds import Kind
 from backstop.report import Description, Report
-from tests.template.document import FUNCTIONS, properties_of, text_of
+from tests.template.document import FUNCTIONS, ROOT, properties_of, text_of
 
 Dimensions = dict[str, str]
 
@@ -44,9 +46,25 @@ SERVICES: Final = {
 
 def published(report: Report, function: str) -> list[Metric]:
     """Return the metrics that a function publishes of a report, read off its lines as CloudWatch reads them."""
+    return _read_off(lambda: publish([report], text_of({"Ref": function})))
+
+
+def measured(function: str) -> list[Metric]:
+    """Return what the ordered lane's function measures besides: whatever its flows name in a call of `measure`."""
+    return _read_off(lambda: measure(dict.fromkeys(_names_measured(), 1.0), text_of({"Ref": function})))
+
+
+def _names_measured() -> Iterator[str]:
+    for path in sorted((ROOT / "layers" / "backstop" / "backstop").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "measure":
+                yield from (keyword.arg for keyword in node.keywords if keyword.arg)
+
+
+def _read_off(act: Callable[[], None]) -> list[Metric]:
     lines = io.StringIO()
     with redirect_stdout(lines):
-        publish([report], text_of({"Ref": function}))
+        act()
     return [_metric(json.loads(line)) for line in lines.getvalue().splitlines()]
 
 
@@ -58,12 +76,13 @@ def _metric(line: dict[str, Any]) -> Metric:
 
 
 OURS: Final = [metric for function in FUNCTIONS for metric in published(RECORD_FAILED, function)]
+MEASURED: Final = measured("ProcessOrderedFunction")
 
 
 def is_measured(metric: Metric) -> bool:
     """Say whether somebody measures what is looked for: a service of AWS of a resource, or we ourselves."""
     if metric.namespace not in SERVICES:
-        return metric in OURS
+        return metric in OURS or metric in MEASURED
     service = SERVICES[metric.namespace]
     of_service = [{service.dimension: service.value % name} for name in properties_of(service.kind)]
     return metric.dimensions in of_service

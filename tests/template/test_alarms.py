@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.template.document import ALARMS, DAY, FUNCTIONS, PARAMETERS, each, references, text_of
-from tests.template.measures import RECORD_FAILED, Metric, is_measured, published
+from tests.template.measures import MEASURED, RECORD_FAILED, Metric, is_measured, published
 from tests.template.stream import DESTINATION, processor
 
 ALARMING = {
@@ -14,6 +14,8 @@ ALARMING = {
     "oldest event": ("EventsQueue", "ApproximateAgeOfOldestMessage", {"Ref": "OldestEventSeconds"}),
     "retry backlog": ("RetryQueue", "ApproximateNumberOfMessagesDelayed", {"Ref": "RetryBacklog"}),
     "retries overdue": ("RetryQueue", "ApproximateNumberOfMessagesVisible", {"Ref": "RetryBacklog"}),
+    "oldest ordered event": ("OrderedQueue", "ApproximateAgeOfOldestMessage", {"Ref": "OldestEventSeconds"}),
+    "events that SQS took out of their order": ("OrderedDeadLetterQueue", "ApproximateNumberOfMessagesVisible", 0),
     "records failed": ("TransformFunction", "VerdictCount", 0),
     "oldest click": ("ClicksStream", "DeliveryToS3.DataFreshness", {"Ref": "StreamDelaySeconds"}),
 } | {
@@ -57,6 +59,34 @@ def test_there_is_one_for(resource: str, metric: str, threshold: Any) -> None:
 @each(ALARMS)
 def test_each_looks_at_what_its_service_measures(name: str) -> None:
     assert is_measured(watched(name))
+
+
+class TestOrderedLane:
+    @pytest.mark.parametrize(
+        ("alarm", "metric", "comparison", "threshold"),
+        [
+            ("HeldKeysAlarm", "HeldKeys", "GreaterThanThreshold", 0),
+            ("OverdueKeysAlarm", "OverdueSeconds", "GreaterThanThreshold", 900),
+            ("ParkedKeysAlarm", "ParkedKeysPercent", "GreaterThanOrEqualToThreshold", 80),
+            ("FullestKeyAlarm", "FullestKeyPercent", "GreaterThanOrEqualToThreshold", 80),
+        ],
+    )
+    def test_what_it_measures_is_watched(self, alarm: str, metric: str, comparison: str, threshold: int) -> None:
+        properties = ALARMS[alarm]
+        assert properties["MetricName"] == metric
+        assert (properties["ComparisonOperator"], properties["Threshold"]) == (comparison, threshold)
+        assert properties["Statistic"] == "Maximum"
+
+    def test_a_sweep_that_stands_is_told(self) -> None:
+        """Only a sweep says how long a key is overdue: where it stands, nobody finds what was lost."""
+        alarm = ALARMS["OverdueKeysAlarm"]
+        assert alarm["TreatMissingData"] in {"missing", "breaching"}
+        assert alarm["TreatMissingData"] == "breaching" or alarm["InsufficientDataActions"] == [{"Ref": "AlertTopic"}]
+
+    def test_each_number_that_is_measured_is_looked_at(self) -> None:
+        """`ParkedKeys` has no alarm of its own: the dashboard shows it, and its percentage rings."""
+        looked_at = {alarm["MetricName"] for alarm in ALARMS.values()} | {"ParkedKeys"}
+        assert {metric.name for metric in MEASURED} <= looked_at
 
 
 class TestStream:

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from backstop.settings import ProcessSettings, TransformSettings
-from tests.backstop.test_settings import ENVIRONMENT
+from backstop.settings import OrderedSettings, ProcessSettings, TransformSettings
+from tests.backstop.test_settings import ENVIRONMENT, ORDERED_ENVIRONMENT
 from tests.template.document import FUNCTIONS, GLOBALS, ROOT, each, properties_of
 
-Settings = type[ProcessSettings] | type[TransformSettings]
+Settings = type[ProcessSettings] | type[OrderedSettings] | type[TransformSettings]
 
 SETTINGS: dict[str, tuple[Settings, Mapping[str, str]]] = {
     "ProcessFunction": (ProcessSettings, ENVIRONMENT),
+    "ProcessOrderedFunction": (OrderedSettings, ORDERED_ENVIRONMENT),
     "TransformFunction": (TransformSettings, {}),
 }
 """What each function reads, and values for what does not take just any text."""

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.template.document import BUCKETS, FUNCTIONS, GLOBALS, ROLES, each, target, walk
 from tests.template.permissions import Grant, actions_on, grants, statements, trust
 
@@ -68,12 +70,14 @@ def test_each_is_for_one_service_of_aws(name: str) -> None:
     assert isinstance(principal["Service"], str)
 
 
-def test_the_worker_sends_dead_letters_and_does_nothing_else_with_them() -> None:
-    assert actions_on("ProcessRole", "DeadLetterQueue") <= {"sqs:SendMessage", "sqs:SendMessageBatch"}
+@pytest.mark.parametrize("worker", ["ProcessRole", "ProcessOrderedRole"])
+def test_a_worker_sends_dead_letters_and_does_nothing_else_with_them(worker: str) -> None:
+    assert actions_on(worker, "DeadLetterQueue") <= {"sqs:SendMessage", "sqs:SendMessageBatch"}
 
 
-def test_the_worker_sends_nothing_to_where_events_come_in() -> None:
-    assert not {action for action in actions_on("ProcessRole", "EventsQueue") if "Send" in action}
+@pytest.mark.parametrize(("worker", "queue"), [("ProcessRole", "EventsQueue"), ("ProcessOrderedRole", "OrderedQueue")])
+def test_a_worker_sends_nothing_to_where_events_come_in(worker: str, queue: str) -> None:
+    assert not {action for action in actions_on(worker, queue) if "Send" in action}
 
 
 @each(ROLES)

@@ -6,9 +6,9 @@ import json
 import os
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn, assert_never
 
-from backstop.errors import SystemFault
+from backstop.errors import PermanentError, SystemFault, TransientError
 from backstop.message import Message
 
 ATTRIBUTE: Final = "backstop-drill"
@@ -18,8 +18,17 @@ class Fault(StrEnum):
     """What a drill can do to the run of an event."""
 
     EXIT = "exit"
+    """Ends the worker's process at every run."""
+    EXIT_ONCE = "exit once"
+    """Ends the worker's process, unless the message was received before: parked ones were."""
     LOOP = "loop"
+    """Keeps the worker busy until its time is over."""
     SYSTEM = "system"
+    """Fails until a time, and is ours."""
+    TRANSIENT = "transient"
+    """Fails at the first attempt."""
+    PERMANENT = "permanent"
+    """Fails at every attempt."""
 
 
 class Mark(NamedTuple):
@@ -40,6 +49,14 @@ class DrillFault(SystemFault):
     """Raised in place of the handler while a drill's system fault lasts."""
 
 
+class DrillHiccup(TransientError):
+    """Raised in place of the handler at the first attempt of an event that a drill lets fail once."""
+
+
+class DrillRefusal(PermanentError):
+    """Raised in place of the handler for an event that a drill lets fail for good."""
+
+
 def mark_of(attribute: str | None) -> Mark | None:
     """Read a mark; None where there is none, or it is none of ours."""
     try:
@@ -53,16 +70,34 @@ def mark_of(attribute: str | None) -> Mark | None:
 
 
 def inject(message: Message, now: datetime) -> None:
-    """Do to this run what its message's mark asks for. Raises DrillFault; ends or blocks the worker's process."""
+    """Do to this run what its message's mark asks for.
+
+    Raises DrillFault, DrillHiccup or DrillRefusal; ends or blocks the worker's process.
+    """
     mark = mark_of((message.attributes.get(ATTRIBUTE) or {}).get("stringValue"))
-    if mark is None or mark.fault is None:
-        return
-    if mark.fault is Fault.EXIT:
-        os._exit(1)
-    if mark.fault is Fault.LOOP:
-        _loop()
-    if now.timestamp() < mark.until:
-        raise DrillFault("a drill's system fault")
+    if mark is not None and mark.fault is not None:
+        _act(mark.fault, message, is_before_its_end=now.timestamp() < mark.until)
+
+
+def _act(fault: Fault, message: Message, *, is_before_its_end: bool) -> None:
+    match fault:
+        case Fault.EXIT:
+            os._exit(1)
+        case Fault.EXIT_ONCE:
+            if not message.was_received_before:
+                os._exit(1)
+        case Fault.LOOP:
+            _loop()
+        case Fault.SYSTEM:
+            if is_before_its_end:
+                raise DrillFault("a drill's system fault")
+        case Fault.TRANSIENT:
+            if message.attempt == 1:
+                raise DrillHiccup("a drill's transient fault")
+        case Fault.PERMANENT:
+            raise DrillRefusal("a drill's permanent fault")
+        case _:
+            assert_never(fault)
 
 
 def _loop() -> NoReturn:

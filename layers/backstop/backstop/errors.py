@@ -12,7 +12,7 @@ The tree, as the author of a handler sees it::
     │   ├── Circling        a stream's record was put back so often that it is not once more
     │   └── SameRecordId    two records of a batch go by one id
     ├── SystemFault         ours: permission, configuration, a missing resource
-    │   └── StoreUnavailable  the idempotency table did not answer
+    │   └── StoreUnavailable  a table did not answer
     └── NotYet              its time has not come: nothing failed
 """
 
@@ -85,7 +85,7 @@ class SystemFault(_Passing):
 
 
 class StoreUnavailable(SystemFault):
-    """Raised when the idempotency table did not answer: whether the event is done cannot be known or kept."""
+    """Raised when a table did not answer: what is known of an event, or a key, cannot be told or kept."""
 
 
 class NotYet(BackstopError):

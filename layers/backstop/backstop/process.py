@@ -70,7 +70,7 @@ def settle(records: Sequence[Record], flow: Flow) -> Batch:
         if remaining < RESERVE_MILLIS + longest:
             _leave(records[position:], flow, now, batch)
             break
-        _settle_one(record, flow, now, batch)
+        settle_one(record, flow, now, batch)
         before, remaining = remaining, flow.remaining_millis()
         if before - remaining > longest:
             longest = before - remaining
@@ -97,7 +97,7 @@ def split(records: Sequence[Record], flow: Flow) -> tuple[Sequence[Record], Sequ
         return records, ()
     returned = set(map(id, again))
     fresh = [record for record in records if id(record) not in returned]
-    ids = [_event_id(record, flow.parse) for record in again]
+    ids = [event_id_of(record, flow.parse) for record in again]
     try:
         running = flow.were_running(sorted(set(ids) - {""}))
     except StoreUnavailable:
@@ -107,7 +107,8 @@ def split(records: Sequence[Record], flow: Flow) -> tuple[Sequence[Record], Sequ
     return fresh + others, suspects
 
 
-def _settle_one(record: Record, flow: Flow, now: datetime, batch: Batch) -> None:
+def settle_one(record: Record, flow: Flow, now: datetime, batch: Batch) -> None:
+    """Run one message until it is done or judged, and add what came of it to `batch`."""
     event_id = ""
     try:
         event = flow.parse(record["body"])
@@ -148,7 +149,8 @@ def _since(message: Message, kind: Kind, now: datetime) -> datetime:
     return min(message.first_failed_at + waited, now)
 
 
-def _event_id(record: Record, parse: Parse) -> str:
+def event_id_of(record: Record, parse: Parse) -> str:
+    """Return the id of the event that a record carries; empty where it carries none."""
     try:
         return str(parse(record["body"])["id"])
     except MalformedEvent:

@@ -12,7 +12,7 @@ from backstop.kinds import Kind
 from backstop.message import Message
 from backstop.redact import redact
 from backstop.trail import MAX_REASON, Trail
-from backstop.verdict import Dead, Retry
+from backstop.verdict import Dead, Park, Retry
 
 _MAX_RAW_ERROR: Final = 2048
 _MAX_TYPE: Final = 64
@@ -47,7 +47,7 @@ def _text_of(error: BaseException) -> str:
 
 def trail_after(
     message: Message,
-    verdict: Retry | Dead,
+    verdict: Retry | Park | Dead,
     kind: Kind,
     description: Description,
     now: datetime,
@@ -78,7 +78,7 @@ def trail_after(
     )
 
 
-def _tries(message: Message, verdict: Retry | Dead) -> int:
+def _tries(message: Message, verdict: Retry | Park | Dead) -> int:
     """Count this try, unless the body is no event and was never tried, or the fault is ours."""
     is_counted = bool(message.event_id) if isinstance(verdict, Dead) else verdict.is_counted
     return message.trail.attempt + is_counted
@@ -112,7 +112,7 @@ class Report:
 
     @classmethod
     def failed(
-        cls, message: Message, verdict: Retry | Dead, trail: Trail, description: Description, max_attempts: int
+        cls, message: Message, verdict: Retry | Park | Dead, trail: Trail, description: Description, max_attempts: int
     ) -> Self:
         """Tell of a message that failed and is retried later, or dead."""
         return cls(
@@ -131,7 +131,7 @@ class Report:
             error_type=trail.error_type,
             error=description.error,
             where=description.where,
-            next_at=verdict.at.isoformat(timespec="milliseconds") if isinstance(verdict, Retry) else "",
+            next_at=verdict.at.isoformat(timespec="milliseconds") if not isinstance(verdict, Dead) else "",
         )
 
     @classmethod

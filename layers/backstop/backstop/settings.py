@@ -10,18 +10,38 @@ from typing import Self, TypeVar
 
 from backstop.backoff import Backoff, Shape
 from backstop.errors import SystemFault
+from backstop.parking import Limits, OnDeadHead
 from backstop.verdict import Policy
 
 T = TypeVar("T")
 
 
+def _by_name(urls: str) -> Mapping[str, str]:
+    return {url.rpartition("/")[2]: url for url in urls.split(",")}
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def __call__(self, name: str, convert: Callable[[str], T]) -> T:
+        value = self._environment.get(name, "")
+        if not value:
+            raise SystemFault(f"the environment variable {name} is missing: set it on the function in template.yaml")
+        try:
+            return convert(value)
+        except ValueError:
+            raise SystemFault(
+                f"the environment variable {name} is {value!r}: not a value it can have (see template.yaml)"
+            ) from None
+
+
 @dataclass(frozen=True, slots=True)
-class ProcessSettings:
-    """What `process` is told by its template."""
+class WorkerSettings:
+    """What every function that runs a queue's messages is told by its template."""
 
     source_queue_urls: Mapping[str, str]
-    """The queues that it reads, their addresses by name."""
-    retry_queue_url: str
+    """The queues that it reads messages from, their addresses by name."""
     dead_letter_queue_url: str
     idempotency_table: str
     idempotency_expiry: timedelta
@@ -33,12 +53,10 @@ class ProcessSettings:
     allows_drills: bool
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+    def read(cls, read: _Reader) -> Self:
         """Read the settings; raises SystemFault, naming what is missing or wrong."""
-        read = _Reader(environment)
         return cls(
             source_queue_urls=read("SOURCE_QUEUE_URLS", _by_name),
-            retry_queue_url=read("RETRY_QUEUE_URL", str),
             dead_letter_queue_url=read("DEAD_LETTER_QUEUE_URL", str),
             idempotency_table=read("IDEMPOTENCY_TABLE", str),
             idempotency_expiry=timedelta(days=read("IDEMPOTENCY_DAYS", int)),
@@ -56,6 +74,50 @@ class ProcessSettings:
             function=read("AWS_LAMBDA_FUNCTION_NAME", str),
             own_root=read("LAMBDA_TASK_ROOT", str),
             allows_drills=read("ALLOW_DRILL", str) == "true",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """What `process` is told by its template."""
+
+    worker: WorkerSettings
+    retry_queue_url: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings; raises SystemFault, naming what is missing or wrong."""
+        read = _Reader(environment)
+        return cls(worker=WorkerSettings.read(read), retry_queue_url=read("RETRY_QUEUE_URL", str))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedSettings:
+    """What `process_ordered` is told by its template."""
+
+    worker: WorkerSettings
+    drain_queue_url: str
+    parked_table: str
+    parked_bucket: str
+    limits: Limits
+    on_dead_head: OnDeadHead
+
+    @property
+    def queue_urls(self) -> Mapping[str, str]:
+        """All queues that it reads, their addresses by name."""
+        return {**self.worker.source_queue_urls, **_by_name(self.drain_queue_url)}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings; raises SystemFault, naming what is missing or wrong."""
+        read = _Reader(environment)
+        return cls(
+            worker=WorkerSettings.read(read),
+            drain_queue_url=read("DRAIN_QUEUE_URL", str),
+            parked_table=read("PARKED_TABLE", str),
+            parked_bucket=read("PARKED_BUCKET", str),
+            limits=Limits(read("MAX_PARKED_EVENTS", int), read("MAX_PARKED_KEYS", int)),
+            on_dead_head=read("ON_DEAD_HEAD", OnDeadHead),
         )
 
 
@@ -81,23 +143,3 @@ class TransformSettings:
             function=read("AWS_LAMBDA_FUNCTION_NAME", str),
             own_root=read("LAMBDA_TASK_ROOT", str),
         )
-
-
-def _by_name(urls: str) -> Mapping[str, str]:
-    return {url.rpartition("/")[2]: url for url in urls.split(",")}
-
-
-class _Reader:
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def __call__(self, name: str, convert: Callable[[str], T]) -> T:
-        value = self._environment.get(name, "")
-        if not value:
-            raise SystemFault(f"the environment variable {name} is missing: set it on the function in template.yaml")
-        try:
-            return convert(value)
-        except ValueError:
-            raise SystemFault(
-                f"the environment variable {name} is {value!r}: not a value it can have (see template.yaml)"
-            ) from None

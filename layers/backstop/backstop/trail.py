@@ -83,7 +83,7 @@ class Trail:
 
 
 _FORMS: Final = {
-    "dead_because": re.compile(r"permanent|exhausted|crashed"),
+    "dead_because": re.compile(r"permanent|exhausted|crashed|skipped"),
     "kind": re.compile(r"transient|permanent|system|unknown"),
     "error_type": re.compile(r"\w{1,64}"),
     "group": re.compile(r"[0-9a-f]{16}"),

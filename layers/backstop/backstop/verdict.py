@@ -17,11 +17,21 @@ class Reason(StrEnum):
     PERMANENT = "permanent"
     EXHAUSTED = "exhausted"
     CRASHED = "crashed"
+    SKIPPED = "skipped"
+    """An operator let the others of its key go on without it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
     """The message is tried again, at `at`; `is_counted` says whether this try was one of its attempts."""
+
+    at: datetime
+    is_counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """The message waits in its place, so that none of its key overtakes it, and is tried again at `at`."""
 
     at: datetime
     is_counted: bool

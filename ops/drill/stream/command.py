@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.text import Text
 
+from ops.drill import telling
 from ops.drill.stream import plan as planning
 from ops.drill.stream.account import Account
 from ops.drill.stream.run import Show, run
@@ -18,16 +19,15 @@ from ops.stack import Stack
 
 def drill(stack: Stack, clicks: int, seed: int, timeout_seconds: float, *, as_json: bool) -> int:
     """Run a drill of the stream on `stack`; returns 0 where it balances, 1 where it does not."""
-    console = Console()
-    with nullcontext(lambda _: None) if as_json else live(console, clicks) as show:
+    with nullcontext(lambda _: None) if as_json else live(Console(), clicks) as show:
         account = rehearse(stack, clicks, seed, timeout_seconds, show)
-    if as_json:
-        print(json.dumps(account.as_json()))
-    else:
-        console.print(account_table(account))
-        console.print(HOW_FAILURES_ARE_COUNTED, style="dim")
-        console.print(summary(account))
-    return 0 if account.is_balanced else 1
+    return tell(account, as_json=as_json)
+
+
+def tell(account: Account, *, as_json: bool) -> int:
+    """Print an account; returns 0 where it balances, 1 where it does not."""
+    counted = Text(HOW_FAILURES_ARE_COUNTED, "dim")
+    return telling.tell(account, (account_table(account), counted, summary(account)), as_json=as_json)
 
 
 def rehearse(stack: Stack, clicks: int, seed: int, timeout_seconds: float, show: Show = lambda _: None) -> Account:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ops.drill.stream.account import Account
 from ops.drill.stream.run import Show
+from ops.drill.telling import add_wrongs, two_columns
 from ops.progress import by_counts
 
 HOW_FAILURES_ARE_COUNTED: Final = (
@@ -26,19 +27,13 @@ def live(console: Console, clicks: int) -> AbstractContextManager[Show]:
 
 def account_table(account: Account) -> Table:
     """Return the account as a table: what must be nothing stands apart."""
-    table = Table(title="Where each click ended", show_header=False, title_justify="left")
-    table.add_column(justify="left")
-    table.add_column(justify="right")
+    table = two_columns("Where each click ended")
     table.add_row("records sent", str(account.records), style="dim")
     table.add_row("clicks sent", str(account.clicks), style="bold")
     table.add_row("delivered", str(account.delivered), style="green")
     table.add_row("dropped", str(account.dropped), style="cyan")
     table.add_row("failed", str(account.failed), style="red")
-    table.add_section()
-    for name in ("lost", "delivered_wrongly", "good_records_failed", "addresses_in_clear"):
-        count = getattr(account, name)
-        table.add_row(name.replace("_", " "), str(count), style="bold red" if count else "dim")
-    table.add_section()
+    add_wrongs(table, account, "lost", "delivered_wrongly", "good_records_failed", "addresses_in_clear")
     table.add_row("delivered twice", str(account.delivered_twice), style="dim")
     table.add_row("seconds", f"{account.seconds:.1f}", style="dim")
     return table

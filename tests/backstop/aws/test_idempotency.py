@@ -211,14 +211,14 @@ class TestRunsElsewhere:
         assert caught.value.until == NOW + DEADLINE
         assert handler.runs == 0
 
-    def test_the_deadline_itself_is_not_over(self, worker: Worker, time: time_machine.Traveller) -> None:
+    def test_a_moment_before_the_deadline_it_still_waits(self, worker: Worker, time: time_machine.Traveller) -> None:
         worker.die_over("a")
-        time.shift(DEADLINE)
+        time.shift(DEADLINE - timedelta(milliseconds=1))
         with pytest.raises(NotYet):
             worker.run("a", Handler())
 
 
-AFTER_IT = DEADLINE + timedelta(milliseconds=1)
+AFTER_IT = DEADLINE
 
 
 class TestDeadWorkers:

@@ -50,7 +50,8 @@ def test_a_pipeline_event_is_one_line_with_its_circumstances(capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    ("verdict", "level"), [("Done", "INFO"), ("Retry", "WARNING"), ("Dead", "ERROR"), ("ProcessingFailed", "ERROR")]
+    ("verdict", "level"),
+    [("Done", "INFO"), ("Retry", "WARNING"), ("Park", "WARNING"), ("Dead", "ERROR"), ("ProcessingFailed", "ERROR")],
 )
 def test_its_level_is_that_of_the_verdict(capsys: pytest.CaptureFixture[str], verdict: str, level: str) -> None:
     begun("request-1").write(Report("failed", verdict, "a", 1))
@@ -85,5 +86,13 @@ def test_records_put_back_are_a_warning_that_says_how_many(capsys: pytest.Captur
     begun("request-1").put_back("clicks", 470)
     (line,) = written(capsys)
     told = {"level": "WARNING", "stream": "clicks", "records": 470, "request_id": "request-1", "stage": "prod"}
+    assert told.items() <= line.items()
+    assert "pipeline_event" not in line
+
+
+def test_keys_that_were_not_woken_are_a_warning_that_says_how_many_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    begun("request-1").not_woken(10, "AccessDenied")
+    (line,) = written(capsys)
+    told = {"level": "WARNING", "keys": 10, "why": "AccessDenied", "request_id": "request-1"}
     assert told.items() <= line.items()
     assert "pipeline_event" not in line

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backstop.aws.metrics import publish
+from backstop.aws.metrics import measure, publish
 from backstop.report import Report
 
 
@@ -101,3 +101,20 @@ def test_neither_events_nor_groups_are_told(capsys: pytest.CaptureFixture[str]) 
     told = json.dumps(published(capsys, SOME))
     assert "order-1" not in told
     assert "customer-1" not in told
+
+
+def test_measurements_are_told_by_function_and_without_a_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    measure({"HeldKeys": 2, "ParkedKeysPercent": 0.5}, "shop-ordered")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert values(lines, "HeldKeys") == [({"Function": "shop-ordered"}, 2)]
+    assert values(lines, "ParkedKeysPercent") == [({"Function": "shop-ordered"}, 0.5)]
+    for line in lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "DataPipeline/Errors"
+        assert [metric["Unit"] for metric in directive["Metrics"]] == ["None"]
+
+
+def test_a_measurement_of_nothing_is_told_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """No data would mean that nobody measures."""
+    measure({"HeldKeys": 0}, "shop-ordered")
+    assert json.loads(capsys.readouterr().out)["HeldKeys"] == [0.0]

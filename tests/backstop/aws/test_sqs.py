@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from backstop.aws.sqs import give_back, let_go, send
+from backstop.aws.sqs import give_back, let_go, send, send_bodies
 from backstop.message import Outgoing, Record, outgoing
 from backstop.trail import Trail
 from tests.backstop import message, record, string
@@ -226,3 +226,34 @@ class TestEither:
         calls = calls_of(client, "*")
         act(client, urls, [])
         assert calls == []
+
+
+class TestSendBodies:
+    @pytest.mark.parametrize(("count", "batches"), [(0, []), (1, [1]), (10, [10]), (21, [10, 10, 1])])
+    def test_takes_as_few_calls_as_sqs_allows(
+        self, client: SQSClient, urls: dict[str, str], count: int, batches: list[int]
+    ) -> None:
+        calls = calls_of(client, "SendMessageBatch")
+        bodies = [f"body-{number}" for number in range(count)]
+        assert send_bodies(client, urls["events"], bodies, 0) == []
+        assert [len(call["Entries"]) for call in calls] == batches
+        found = {one["Body"] for _ in range(3) for one in received(client, urls["events"])}
+        assert found == set(bodies)
+
+    def test_delays_each(self, client: SQSClient, urls: dict[str, str]) -> None:
+        calls = calls_of(client, "SendMessageBatch")
+        send_bodies(client, urls["events"], ["a", "b"], 900)
+        assert [entry["DelaySeconds"] for call in calls for entry in call["Entries"]] == [900, 900]
+        assert received(client, urls["events"]) == []
+
+    def test_says_why_an_entry_was_not_taken(self, client: SQSClient, urls: dict[str, str]) -> None:
+        refuse(client, "1")
+        assert send_bodies(client, urls["events"], ["a", "b"], 0) == ["InternalError"]
+        assert [one["Body"] for one in received(client, urls["events"])] == ["a"]
+
+    @pytest.mark.parametrize("fail", FAILURES.values(), ids=FAILURES)
+    def test_a_call_that_fails_says_so_and_the_next_is_tried(
+        self, client: SQSClient, urls: dict[str, str], fail: Failing
+    ) -> None:
+        fail(client, "SendMessageBatch")
+        assert len(send_bodies(client, urls["events"], ["a"] * 11, 0)) == 2

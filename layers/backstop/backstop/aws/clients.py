@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_firehose import FirehoseClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 
@@ -17,10 +18,12 @@ def client(service: Literal["sqs"]) -> SQSClient: ...
 def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["firehose"]) -> FirehoseClient: ...
+@overload
+def client(service: Literal["s3"]) -> S3Client: ...
 
 
 @cache
-def client(service: Literal["sqs", "dynamodb", "firehose"]) -> Any:
+def client(service: Literal["sqs", "dynamodb", "firehose", "s3"]) -> Any:
     """Return the client of a service, the same one each time: making one costs more than an import of boto3."""
     import boto3  # at first use: importing it costs more than all of Backstop, and `transform` rarely needs it
     from botocore.config import Config

@@ -184,4 +184,4 @@ class _CrashCountingStore(DynamoDBPersistenceLayer):
         """Whether a worker died while it ran this event: in progress, and its invocation's deadline is past."""
         if item[self.status_attr]["S"] != "INPROGRESS" or self.in_progress_expiry_attr not in item:
             return False
-        return int(item[self.in_progress_expiry_attr]["N"]) < datetime.now(UTC).timestamp() * 1000
+        return int(item[self.in_progress_expiry_attr]["N"]) <= datetime.now(UTC).timestamp() * 1000

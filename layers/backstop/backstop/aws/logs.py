@@ -10,7 +10,7 @@ from backstop.message import Message
 from backstop.redact import redact
 from backstop.report import Report
 
-_LEVELS: Final = {"Done": "INFO", "Retry": "WARNING", "Dead": "ERROR", "ProcessingFailed": "ERROR"}
+_LEVELS: Final = {"Done": "INFO", "Retry": "WARNING", "Park": "WARNING", "Dead": "ERROR", "ProcessingFailed": "ERROR"}
 
 
 class PipelineLog:
@@ -34,6 +34,15 @@ class PipelineLog:
         self._logger.error(
             "left to SQS", extra={"message_id": message.message_id, "queue": message.queue, "why": redact(why)}
         )
+
+    def not_buried(self, message: Message, why: str) -> None:
+        """Say that the dead letters did not take a message, which waits in its place."""
+        event = {"event_id": redact(message.event_id), "key": redact(message.key), "why": redact(why)}
+        self._logger.error("not sent to the dead letters", extra=event)
+
+    def not_woken(self, keys: int, why: str) -> None:
+        """Say that keys could not be woken: the sweep will."""
+        self._logger.warning("not woken", extra={"keys": keys, "why": redact(why)})
 
     def put_back(self, stream: str, count: int) -> None:
         """Say that records went back to their stream: an answer was full, or time was short."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -44,6 +44,25 @@ def _send_batch(client: SQSClient, queue_url: str, batch: Sequence[Outgoing]) ->
     ]
 
 
+def send_bodies(client: SQSClient, queue_url: str, bodies: Sequence[str], delay_seconds: int) -> list[str]:
+    """Send messages that carry nothing but a body; return why calls and entries failed."""
+    whys: list[str] = []
+    for start in range(0, len(bodies), MAX_ENTRIES):
+        some = bodies[start : start + MAX_ENTRIES]
+        entries: Any = [
+            {"Id": str(number), "MessageBody": body, "DelaySeconds": delay_seconds} for number, body in enumerate(some)
+        ]
+        try:
+            answer = client.send_message_batch(QueueUrl=queue_url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            whys.append(str(error))
+        else:
+            failed = answer.get("Failed", ())
+            whys += [entry.get("Message", entry["Code"]) for entry in failed]
+            whys += ["no answer for it"] * (len(some) - len(failed) - len(answer.get("Successful", ())))
+    return whys
+
+
 def give_back(client: SQSClient, queue_urls: Mapping[str, str], records: Sequence[Record]) -> None:
     """Make records visible again at once. Where that fails they come back when their visibility timeout ends.
 
@@ -55,6 +74,34 @@ def give_back(client: SQSClient, queue_urls: Mapping[str, str], records: Sequenc
                 QueueUrl=queue_url,
                 Entries=[{"Id": number, "ReceiptHandle": handle, "VisibilityTimeout": 0} for number, handle in entries],
             )
+
+
+def keep(client: SQSClient, queue_urls: Mapping[str, str], records: Sequence[Record], seconds: int) -> set[str]:
+    """Let records be this worker's for so long from now on; return the ids of those that are not its own any more.
+
+    Where the call fails as a whole nothing is known: they are its own for as long as the queue says.
+    """
+    lost: set[str] = set()
+    ids = {record["receiptHandle"]: str(record["messageId"]) for record in records}
+    for queue_url, entries in _handles(queue_urls, records):
+        with suppress(ClientError, BotoCoreError):
+            answer = client.change_message_visibility_batch(
+                QueueUrl=queue_url,
+                Entries=[
+                    {"Id": number, "ReceiptHandle": handle, "VisibilityTimeout": seconds} for number, handle in entries
+                ],
+            )
+            handle_of = dict(entries)
+            lost |= {ids[handle_of[entry["Id"]]] for entry in answer.get("Failed", ()) if _is_gone(entry)}
+    return lost
+
+
+def _is_gone(entry: Mapping[str, Any]) -> bool:
+    """Whether SQS says that a message is not in this worker's hands any more: its visibility timeout has ended.
+
+    A handle that is none at all (a sample event's) says nothing of any message.
+    """
+    return bool(entry["SenderFault"]) and "ReceiptHandleIsInvalid" not in entry["Code"]
 
 
 def let_go(client: SQSClient, queue_urls: Mapping[str, str], records: Sequence[Record]) -> None:

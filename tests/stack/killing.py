@@ -1,0 +1,47 @@
+"""Workers of the local AWS that die while a drill runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+from ops.local.state import LocalAws
+
+
+@contextmanager
+def killing_workers(local_aws: LocalAws, *, every_seconds: int, for_seconds: int) -> Iterator[Callable[[], int]]:
+    killed: list[int] = []
+    stopped = Event()
+
+    def kill() -> None:
+        for _ in range(for_seconds // every_seconds):
+            if stopped.wait(every_seconds):
+                return
+            for pid in workers(local_aws):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+    thread = Thread(target=kill)
+    thread.start()
+    try:
+        yield lambda: len(killed)
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def workers(local_aws: LocalAws) -> list[int]:
+    """Return the processes that the emulator runs functions in: its children."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == local_aws.pid and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
