@@ -1,113 +1,128 @@
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
 from itertools import combinations
 from types import TracebackType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from backstop.fingerprint import fingerprint, innermost_own_frame, parametrise
-from tests.backstop import MARKER
+from backstop.fingerprint import (
+    Fingerprint,
+    Surroundings,
+    explain,
+    fingerprint,
+    innermost_own_frame,
+    own_frames,
+)
 
 ROOT = "/var/task"
+BOOM = ValueError("boom")
+KNOWN = [
+    Surroundings(kind="x"),
+    Surroundings(function="x"),
+    Surroundings(stage="x"),
+    Surroundings(downstream="x"),
+    Surroundings(method="x"),
+    Surroundings(route="x"),
+]
 
 
-@pytest.mark.parametrize(
-    ("text", "parametrised"),
-    [
-        pytest.param("no price for 'c-1'", "no price for <quoted>", id="single quotes"),
-        pytest.param('no price for "c-1"', "no price for <quoted>", id="double quotes"),
-        pytest.param("no price for `c-1`", "no price for <quoted>", id="backticks"),
-        pytest.param(r"bad 'it\'s'", "bad <quoted>", id="quote within"),
-        pytest.param("'a' is not 'b'", "<quoted> is not <quoted>", id="two quoted"),
-        pytest.param("{'a': 1, 'b': 2}", "{<quoted>: <number>, <quoted>: <number>}", id="dict"),
-        pytest.param("mail zoe@example.com", "mail <email>", id="e-mail"),
-        pytest.param("GET https://shop.example/orders/17?x=1 failed", "GET <url> failed", id="address"),
-        pytest.param("order 550e8400-e29b-41d4-a716-446655440000", "order <uuid>", id="uuid"),
-        pytest.param("at 2026-01-01T12:00:00.123+01:00", "at <date>", id="moment"),
-        pytest.param("on 2026-01-01", "on <date>", id="date"),
-        pytest.param("from 10.0.0.17:5432", "from <ip>", id="IP and port"),
-        pytest.param("object at 0x7f1c2b3a", "object at <hex>", id="address in memory"),
-        pytest.param("etag 9b2cf535f27731c9", "etag <hash>", id="hash"),
-        pytest.param("no file /tmp/x/order.json", "no file <path>", id="path"),
-        pytest.param("took 12.5 s", "took <number> s", id="fraction"),
-        pytest.param("took 30s", "took <number>s", id="number with unit"),
-        pytest.param("-5 below +3", "<number> below <number>", id="signs"),
-        pytest.param("1,024.50 or 1e-9", "<number> or <number>", id="thousands, powers"),
-        pytest.param("line 1 column 5 (char 4)", "line <number> column <number> (char <number>)", id="JSON"),
-        pytest.param("  a \n\t b  ", "a b", id="white space"),
-        pytest.param("list index out of range", "list index out of range", id="nothing"),
-        pytest.param("decade facade", "decade facade", id="words of hex letters"),
-    ],
-)
-def test_what_differs_from_one_occurrence_to_the_next_is_named(text: str, parametrised: str) -> None:
-    assert parametrise(text) == parametrised
+class Told(Exception):
+    """An error whose author says what it is grouped by."""
+
+    def __init__(self, fingerprint: object) -> None:
+        super().__init__("told")
+        self.fingerprint = fingerprint
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param(f"can't read '{MARKER}'", id="apostrophe before"),
-        pytest.param(f"'{MARKER}' isn't known", id="apostrophe behind"),
-        pytest.param(f"doesn't know \"{MARKER}\" or '{MARKER}'", id="both quotes"),
-        pytest.param(f"could not read '{MARKER * 100}", id="never closed, as its text was cut off"),
-        pytest.param(f"could not read '{MARKER}\\", id="cut off in the middle of an escape"),
-        pytest.param(f"could not read {MARKER.encode()!r}", id="bytes"),
-        pytest.param(f"could not read rb'{MARKER}' or u'{MARKER}'", id="with letters before the quotes"),
-        pytest.param(f"name='{MARKER}', names=['{MARKER}']", id="within brackets"),
-    ],
-)
-def test_what_is_quoted_is_not_told(text: str) -> None:
-    assert MARKER not in parametrise(text)
+class Unasked(Exception):
+    @property
+    def fingerprint(self) -> str:
+        raise RuntimeError("not now")
 
 
-@settings(deadline=None)
-@given(st.text())
-def test_any_text_can_be_parametrised(text: str) -> None:
-    assert parametrise(text) == parametrise(text).strip()
+def raised_from(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
-IDS: Mapping[str, tuple[str, ...]] = {
-    "numbers": ("17", "1024", "-3"),
-    "with a prefix": ("order-17", "order-1024"),
-    "uuids": ("550e8400-e29b-41d4-a716-446655440000", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
-    "hashes": ("9b2cf535f27731c974343645a3985328", "e59ff97941044f85df5297e1c302d260"),
-    "dates": ("2026-01-01", "2025-12-31T23:59:59Z"),
-    "quoted": ("'anna'", "'bob and eve'"),
-    "addresses of people": ("anna@example.com", "bob@mail.example.org"),
-    "addresses": ("https://a.example/1", "https://b.example/2?x=y"),
-    "a letter and a number": ("A17", "A27"),
-    "ULIDs": ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "01BX5ZZKBKACTAV9WEVGEMMVRZ"),
-    "short hashes": ("5f3a91bc", "9c0d12aa"),
-    "letters and a number": ("ORD1001", "ORD2001", "ORD70"),
-}
-
-
-@pytest.mark.parametrize("ids", IDS.values(), ids=IDS)
-def test_the_same_bug_with_other_ids_is_in_the_same_group(ids: tuple[str, ...]) -> None:
-    groups = {fingerprint("ValueError", "handler:handle", parametrise(f"no stock for {one} today")) for one in ids}
-    assert len(groups) == 1
-
-
-def test_another_type_place_or_text_is_another_group() -> None:
+def test_another_type_place_text_or_surrounding_is_another_group() -> None:
     groups = [
-        fingerprint("ValueError", "handler:handle", "boom"),
-        fingerprint("KeyError", "handler:handle", "boom"),
-        fingerprint("ValueError", "handler:place", "boom"),
-        fingerprint("ValueError", "", "boom"),
-        fingerprint("ValueError", "handler:handle", "bang"),
+        fingerprint(BOOM, "boom", ["handler:handle"]).group,
+        fingerprint(KeyError("boom"), "boom", ["handler:handle"]).group,
+        fingerprint(BOOM, "boom", ["handler:place"]).group,
+        fingerprint(BOOM, "boom", ["handler:handle", "handler:place"]).group,
+        fingerprint(BOOM, "boom", []).group,
+        fingerprint(BOOM, "bang", []).group,
+        fingerprint(BOOM, "handler:handle", []).group,
+        *(fingerprint(BOOM, "boom", [], known).group for known in KNOWN),
     ]
     assert all(one != other for one, other in combinations(groups, 2))
 
 
+def test_with_own_frames_the_text_makes_no_group() -> None:
+    assert fingerprint(BOOM, "a", ["handler:handle"]) == fingerprint(BOOM, "b", ["handler:handle"])
+
+
+def test_what_is_vendored_makes_no_group() -> None:
+    assert fingerprint(BOOM, "", [], Surroundings(vendored=frozenset({"requests"}))) == fingerprint(BOOM, "", [])
+
+
+@pytest.mark.parametrize(
+    ("error", "explicit"),
+    [
+        pytest.param(Told("prices"), ["prices"], id="text"),
+        pytest.param(Told(["prices", "read"]), ["prices", "read"], id="list"),
+        pytest.param(Told(("prices", "read")), ["prices", "read"], id="tuple"),
+        pytest.param(raised_from(ValueError("x"), Told("prices")), ["prices"], id="of its cause"),
+        pytest.param(raised_from(Told("orders"), Told("prices")), ["orders"], id="its own before its cause's"),
+        pytest.param(raised_from(Unasked(), Told("prices")), ["prices"], id="cannot be asked"),
+        pytest.param(Told(""), [], id="empty text"),
+        pytest.param(Told([]), [], id="empty list"),
+        pytest.param(Told(["prices", 5]), [], id="not only texts"),
+        pytest.param(Told(5), [], id="a number"),
+        pytest.param(Told(lambda: "prices"), [], id="a method"),
+    ],
+)
+def test_the_author_of_an_error_says_what_it_is_grouped_by(error: Exception, explicit: list[str]) -> None:
+    parts = fingerprint(error, "boom", ["handler:handle"]).parts
+    assert [value for name, value in parts if name == "fingerprint"] == explicit
+    assert ("frame" in dict(parts)) is not bool(explicit)
+
+
+def test_a_ring_of_causes_comes_to_an_end() -> None:
+    error = ValueError("boom")
+    assert fingerprint(raised_from(error, raised_from(KeyError("x"), error)), "boom", []).group
+
+
+def test_two_texts_are_not_one_long_text() -> None:
+    assert fingerprint(Told(["ab", "c"]), "", []).group != fingerprint(Told(["a", "bc"]), "", []).group
+
+
 def test_a_group_is_16_digits_and_stays_what_it_is() -> None:
     """Groups are stored: another one for the same failure is another VERSION."""
-    assert fingerprint("ValueError", "handler:handle", "boom") == "bc0d24e6a5c652d0"
-    assert re.fullmatch("[0-9a-f]{16}", fingerprint("", "", "\ud800"))
+    assert fingerprint(BOOM, "boom", ["handler:handle"]).group == "c904328b4eb84335"
+    assert re.fullmatch("[0-9a-f]{16}", fingerprint(BOOM, "\ud800", []).group)
+
+
+def test_versions_do_not_meet() -> None:
+    parts = fingerprint(BOOM, "boom", []).parts
+    assert parts[0] == ("version", "2")
+    assert Fingerprint((("version", "3"), *parts[1:])).group != Fingerprint(parts).group
+
+
+def test_why_two_failures_are_in_a_group_can_be_told() -> None:
+    known = Surroundings(kind="transient", function="shop", vendored=frozenset({"requests"}))
+    assert explain(fingerprint(BOOM, "boom {}", ["handler:handle"], known)) == (
+        "both are a ValueError",
+        "both passed through handler:handle",
+        "kind is transient in both",
+        "function is shop in both",
+        "grouped by version 2 of the fingerprint",
+    )
+    assert "neither passed through own code, and both say: boom {}" in explain(fingerprint(BOOM, "boom {}", []))
 
 
 def traceback_through(*files: tuple[str, str]) -> TracebackType | None:
@@ -150,14 +165,30 @@ def _fail() -> None:
         pytest.param([("/opt/python/backstop/process.py", "backstop.process")], "", id="no own frame"),
         pytest.param([("/var/tasks/handler.py", "handler")], "", id="a folder with a longer name"),
         pytest.param([("<string>", "handler")], "", id="no file"),
+        pytest.param(
+            [("/var/task/handler.py", "handler"), ("/var/task/requests/api.py", "requests.api")],
+            "handler:place",
+            id="called a library beside it",
+        ),
+        pytest.param(
+            [("/var/task/handler.py", "handler"), ("/var/task/six.py", "six")],
+            "handler:place",
+            id="called a module beside it",
+        ),
+        pytest.param(
+            [("/var/task/shop/requests/api.py", "shop.requests.api")],
+            "shop.requests.api:place",
+            id="a package of a library's name within its own",
+        ),
     ],
 )
 def test_a_failure_is_where_the_teams_own_code_was_innermost(files: list[tuple[str, str]], where: str) -> None:
-    assert innermost_own_frame(traceback_through(*files), ROOT) == where
+    assert innermost_own_frame(traceback_through(*files), ROOT, {"requests", "six"}) == where
 
 
 def test_an_error_that_was_never_raised_is_nowhere() -> None:
     assert innermost_own_frame(None, ROOT) == ""
+    assert own_frames(None, ROOT) == ()
 
 
 def test_a_method_is_named_with_its_class() -> None:
@@ -168,4 +199,39 @@ def test_a_method_is_named_with_its_class() -> None:
     with pytest.raises(KeyError) as caught:
         Prices().read()
     where = innermost_own_frame(caught.tb, __file__.rpartition("/")[0])
-    assert where.endswith("test_a_method_is_named_with_its_class.<locals>.Prices.read")
+    assert where.endswith("test_a_method_is_named_with_its_class.Prices.read")
+
+
+def test_all_own_frames_count_and_each_once() -> None:
+    """However deep a recursion goes, it is the same failure."""
+    once = [("/var/task/app.py", "app"), ("/opt/python/x.py", "x"), ("/var/task/walk.py", "walk")]
+    deep = [*once, *once[-1:] * 3, *once]
+    assert own_frames(traceback_through(*once), ROOT) == ("app:place", "walk:place")
+    assert own_frames(traceback_through(*deep), ROOT) == own_frames(traceback_through(*once), ROOT)
+
+
+def test_layers_and_the_standard_library_are_not_own_even_where_the_root_is_above_them() -> None:
+    files = [("/app/handler.py", "handler"), ("/opt/python/x.py", "x"), (f"{os.path.dirname(os.__file__)}/y.py", "y")]  # noqa: PTH120  # as written in a frame
+    frames = own_frames(traceback_through(*files), "/")
+    assert "handler:place" in frames
+    assert not {"x:place", "y:place"} & set(frames)
+
+
+@pytest.mark.parametrize(
+    ("module", "frame"),
+    [
+        pytest.param("shop.$Proxy12", "shop.$Proxy:place", id="proxy"),
+        pytest.param("shop.__enter_123", "shop.__enter:place", id="generated"),
+        pytest.param("shop.0x7f1c2b3a", "shop.0x:place", id="address in memory"),
+        pytest.param("shop.v2.s3", "shop.v2.s3:place", id="a number that is a name"),
+    ],
+)
+def test_names_that_differ_in_each_process_are_made_alike(module: str, frame: str) -> None:
+    assert own_frames(traceback_through(("/var/task/a.py", module)), ROOT) == (frame,)
+
+
+def test_functions_without_a_name_are_named_after_where_they_are() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        (lambda: [1 / zero for zero in (0,)])()
+    frames = own_frames(caught.tb, __file__.rpartition("/")[0])
+    assert frames[-1].endswith("are_named_after_where_they_are.lambda")

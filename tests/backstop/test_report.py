@@ -9,6 +9,7 @@ import pytest
 
 from backstop.errors import MalformedEvent
 from backstop.event import parser
+from backstop.fingerprint import Fingerprint, Surroundings
 from backstop.kinds import Kind
 from backstop.message import read
 from backstop.report import Description, Report, describe, trail_after
@@ -68,6 +69,31 @@ class TestDescribe:
     def test_the_same_failure_of_another_message_is_in_the_same_group(self) -> None:
         errors = [ValueError("no price for 'c-1', 3 pieces"), ValueError("no price for 'c-27', 100 pieces")]
         assert len({describe(raised(error), HERE).group for error in errors}) == 1
+
+    def test_the_same_failure_elsewhere_is_in_another_group(self) -> None:
+        error = raised(ValueError("boom"))
+        known = Surroundings(kind="transient", function="shop", stage="prod")
+        groups = {
+            describe(error, HERE, one).group
+            for one in (
+                known,
+                known._replace(function="mail"),
+                known._replace(stage="dev"),
+                known._replace(kind="system"),
+            )
+        }
+        assert len(groups) == 4
+
+    def test_what_the_group_is_made_of_is_told(self) -> None:
+        described = describe(raised(ValueError("boom")), HERE)
+        assert Fingerprint(described.parts).group == described.group
+        assert ("frame", "tests.backstop.test_report:raised") in described.parts
+
+    def test_a_vendored_library_is_not_where_it_failed(self) -> None:
+        known = Surroundings(vendored=frozenset({"test_report"}))
+        described = describe(raised(ValueError("boom")), HERE, known)
+        assert described.where == ""
+        assert ("message", "boom") in described.parts
 
     def test_values_secrets_and_people_are_not_told(self) -> None:
         told = describe(ValueError(f"'{MARKER}' of {MARKER}@example.com, password={MARKER}"), HERE).error

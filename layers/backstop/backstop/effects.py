@@ -9,6 +9,7 @@ from enum import StrEnum
 from math import ceil
 from typing import Final, NamedTuple, Protocol, assert_never
 
+from backstop.fingerprint import NOTHING_KNOWN, Surroundings
 from backstop.message import Message, Outgoing, Record, Refused, outgoing
 from backstop.process import Batch, Failed, Flow, settle, split
 from backstop.report import Description, Report, describe, trail_after
@@ -55,6 +56,11 @@ class Circumstances:
     release: str
     policy: Policy
     now: Callable[[], datetime]
+    surroundings: Surroundings = NOTHING_KNOWN
+
+    def of(self, failed: Failed) -> Surroundings:
+        """Return what is known of a failure besides its error."""
+        return self.surroundings._replace(kind=failed.kind)
 
 
 class _Planned(NamedTuple):
@@ -105,7 +111,7 @@ def act(batch: Batch, effects: Effects, circumstances: Circumstances) -> list[st
 
 def _plan(failed: Failed, circumstances: Circumstances) -> tuple[Destination, _Planned | None]:
     now = circumstances.now()
-    description = describe(failed.error, circumstances.own_root)
+    description = describe(failed.error, circumstances.own_root, circumstances.of(failed))
     delay_seconds, not_before = 0, None
     match failed.verdict:
         case Retry(at=at):

@@ -1,58 +1,160 @@
-"""An error in, what makes it the same failure as another one out: type, innermost own frame, parametrised message."""
+"""A failure in, its group out: what makes it the same failure as another one, and why."""
 
 from __future__ import annotations
 
 import hashlib
-import re
+import os
+from collections.abc import Collection, Iterator
 from pathlib import PurePath
 from traceback import walk_tb
-from types import TracebackType
-from typing import Final
+from types import FrameType, TracebackType
+from typing import Final, NamedTuple
 
-VERSION: Final = 1
+from backstop.shapes import compiled
 
-_PARAMETERS: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), name)
-    for pattern, name in (
-        (r"""(?<!\w)(?:[bru]{1,2})?(["'`])(?:\\.|(?!\1(?!\w))[^\\])*(?:\1|\\?\Z)""", "<quoted>"),  # or cut off
-        (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", "<email>"),
-        (r"\b[a-z][a-z0-9+.-]{1,20}://[^\s,;)\]}>]+", "<url>"),
-        (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
-        (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "<date>"),
-        (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", "<ip>"),
-        (r"\b0x[0-9a-f]+\b", "<hex>"),
-        (r"\b(?=[0-9a-f]*\d)[0-9a-f]{12,}\b", "<hash>"),
-        (r"\b(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{8,}\b", "<id>"),
-        (r"(?<![\w<])(?:/[\w.@%+-]+){2,}/?", "<path>"),
-        (r"(?:(?<![\w<])[+-])?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", "<number>"),
-    )
+VERSION: Final = 2
+"""Groups of different versions never meet: a change of what follows, or of `parametrise`, is a new one."""
+
+_MAX_CAUSES: Final = 16
+_MAX_EXPLICIT: Final = 8
+_MAX_EXPLICIT_LENGTH: Final = 256
+_STANDARD_LIBRARY: Final = PurePath(os.__file__).parent
+_LAYERS: Final = PurePath("/opt")
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
+
+# What Python, proxies and generators of code put into names: it may differ in each process.
+_GENERATED: Final = (
+    (r"\.<(?:locals|listcomp|setcomp|dictcomp|genexpr)>", ""),
+    (r"<(lambda|module)>", r"\1"),
+    (r"0x[0-9a-fA-F]{1,16}", "0x"),
+    (r"(\$[A-Za-z]{0,32})\d{1,20}", r"\1"),
+    (r"_\d{1,20}(?=[.:]|\Z)", ""),
 )
 
 
-def parametrise(text: str) -> str:
-    """Replace what differs from one occurrence to the next (ids, dates, numbers, quoted values) by its name."""
-    for pattern, name in _PARAMETERS:
-        text = pattern.sub(name, text)
-    return " ".join(text.split())
+class Surroundings(NamedTuple):
+    """What is known of a failure besides the error itself: as much of it as the caller knows.
 
-
-def fingerprint(error_type: str, where: str, message: str) -> str:
-    """Return the group of a failure: 16 hexadecimal digits, the same for the same bug or outage.
-
-    `message` is parametrised already; `where` is `module:function` of the innermost own frame, or empty.
+    `vendored` are the top-level names of the libraries that are installed beside the team's own code.
     """
-    text = "\n".join((str(VERSION), error_type, where, message))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+    kind: str = ""
+    function: str = ""
+    stage: str = ""
+    downstream: str = ""
+    method: str = ""
+    route: str = ""
+    vendored: frozenset[str] = frozenset()
 
 
-def innermost_own_frame(traceback: TracebackType | None, own_root: str) -> str:
-    """Return `module:function` of the innermost frame whose file lies below `own_root`, or an empty string.
+NOTHING_KNOWN: Final = Surroundings()
 
-    Files of installed packages below it do not count: a vendored library is not the team's own code.
+
+class Fingerprint(NamedTuple):
+    """What a failure is grouped by, each part with its name, in order."""
+
+    parts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The failure's group: 16 hexadecimal digits, the same for the same bug or outage."""
+        text = "".join(f"{len(one)}:{one}" for part in self.parts for one in part)  # no two lists of parts alike
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def fingerprint(
+    error: BaseException, message: str, frames: Collection[str], surroundings: Surroundings = NOTHING_KNOWN
+) -> Fingerprint:
+    """Return what a failure is grouped by.
+
+    What the error's author says comes first (`fingerprint`, a text or some, on the error or on one that it was raised
+    from), else its type and the own `frames` that it passed through, else its type and `message`, parametrised already.
     """
+    parts = [("version", str(VERSION))]
+    explicit = _explicit(error)
+    if explicit:
+        parts += [("fingerprint", one) for one in explicit]
+    else:
+        parts.append(("type", _stable(type(error).__name__)))
+        parts += [("frame", frame) for frame in frames] or [("message", message)]
+    known = surroundings._asdict()
+    return Fingerprint((*parts, *((name, str(known[name])) for name in known if name != "vendored" and known[name])))
+
+
+def explain(fingerprint: Fingerprint) -> tuple[str, ...]:
+    """Say what two failures of a group have in common, a sentence each, the most telling first."""
+    says = {
+        "version": "grouped by version {} of the fingerprint",
+        "fingerprint": "their author gave them the fingerprint {}",
+        "type": "both are a {}",
+        "frame": "both passed through {}",
+        "message": "neither passed through own code, and both say: {}",
+    }
+    ordered = sorted(fingerprint.parts, key=lambda part: part[0] == "version")
+    return tuple(says.get(name, f"{name} is {{}} in both").format(value) for name, value in ordered)
+
+
+def own_frames(traceback: TracebackType | None, own_root: str, vendored: Collection[str] = ()) -> tuple[str, ...]:
+    """Return `module:function` of the frames whose file is the team's own, the outermost first, each once.
+
+    So that the depth of a recursion does not matter. Own is what lies below `own_root` and is neither in a folder of
+    installed packages nor one of the `vendored` top-level names; layers and the standard library are never own.
+    """
+    frames = (frame for frame, _ in walk_tb(traceback))
+    return tuple(dict.fromkeys(_own(frames, own_root, vendored)))
+
+
+def innermost_own_frame(traceback: TracebackType | None, own_root: str, vendored: Collection[str] = ()) -> str:
+    """Return `module:function` of the innermost frame that is the team's own (see `own_frames`), or an empty string."""
     where = ""
-    for frame, _ in walk_tb(traceback):
-        path = PurePath(frame.f_code.co_filename)
-        if path.is_relative_to(own_root) and "site-packages" not in path.parts:
-            where = f"{frame.f_globals.get('__name__', path.stem)}:{frame.f_code.co_qualname}"
+    for where in _own((frame for frame, _ in walk_tb(traceback)), own_root, vendored):  # noqa: B007  # the last one
+        pass
     return where
+
+
+def _own(frames: Iterator[FrameType], own_root: str, vendored: Collection[str]) -> Iterator[str]:
+    root = PurePath(own_root)
+    for frame in frames:
+        path = PurePath(frame.f_code.co_filename)
+        if _is_own(path, root, vendored):
+            module = frame.f_globals.get("__name__", path.stem)
+            yield _stable(f"{module}:{frame.f_code.co_qualname}")
+
+
+def _is_own(path: PurePath, root: PurePath, vendored: Collection[str]) -> bool:
+    if not path.is_relative_to(root) or _INSTALLED.intersection(path.parts):
+        return False
+    for foreign in (_STANDARD_LIBRARY, _LAYERS):
+        if path.is_relative_to(foreign) and not root.is_relative_to(foreign):
+            return False
+    top = path.relative_to(root).parts[:1]
+    return not top or top[0].partition(".")[0] not in vendored
+
+
+def _stable(name: str) -> str:
+    for pattern, replacement in _GENERATED:
+        name = compiled(pattern).sub(replacement, name)
+    return name
+
+
+def _explicit(error: BaseException) -> tuple[str, ...]:
+    cause: BaseException | None = error
+    for _ in range(_MAX_CAUSES):  # a chain may be a ring
+        if cause is None:
+            break
+        given = _given(cause)
+        if given:
+            return given
+        cause = cause.__cause__
+    return ()
+
+
+def _given(error: BaseException) -> tuple[str, ...]:
+    """Return what an error's author gave as its fingerprint; what is neither a text nor some is none."""
+    try:
+        given = getattr(error, "fingerprint", ())
+        texts = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, (list, tuple)) else ()
+    except Exception:  # noqa: BLE001  # an error that cannot even be asked is still its message's failure
+        return ()
+    kept = texts[:_MAX_EXPLICIT]
+    return tuple(str(one)[:_MAX_EXPLICIT_LENGTH] for one in kept) if all(isinstance(o, str) and o for o in kept) else ()

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
 from backstop.event import MAX_ID_LENGTH
-from backstop.fingerprint import fingerprint, innermost_own_frame, parametrise
+from backstop.fingerprint import NOTHING_KNOWN, Surroundings, fingerprint, innermost_own_frame, own_frames
 from backstop.kinds import Kind
 from backstop.message import Message
+from backstop.parametrise import parametrise
 from backstop.redact import redact
 from backstop.trail import MAX_REASON, Trail
 from backstop.verdict import Dead, Park, Retry
@@ -20,22 +21,28 @@ _MAX_RECORD_ID: Final = 256
 
 
 class Description(NamedTuple):
-    """What may be told of an error: its type, its text without values or secrets, where it was raised, its group."""
+    """What may be told of an error: its type, its text without values or secrets, where it was raised, its group.
+
+    `parts` are what the group is made of.
+    """
 
     error_type: str = ""
     error: str = ""
     where: str = ""
     group: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
 
 
-def describe(error: BaseException | None, own_root: str) -> Description:
+def describe(error: BaseException | None, own_root: str, surroundings: Surroundings = NOTHING_KNOWN) -> Description:
     """Describe an error without quoting what it was raised for. `own_root` is the folder of the team's own code."""
     if error is None:
         return Description()
     error_type = type(error).__name__[:_MAX_TYPE]
     text = parametrise(redact(_text_of(error)))[:MAX_REASON]
-    where = innermost_own_frame(error.__traceback__, own_root)
-    return Description(error_type, text, where, fingerprint(error_type, where, text))
+    where = innermost_own_frame(error.__traceback__, own_root, surroundings.vendored)
+    frames = own_frames(error.__traceback__, own_root, surroundings.vendored)
+    found = fingerprint(error, text, frames, surroundings)
+    return Description(error_type, text, where, found.group, found.parts)
 
 
 def _text_of(error: BaseException) -> str:

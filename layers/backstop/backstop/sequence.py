@@ -102,7 +102,7 @@ def run(record: Record, lane: Lane) -> Standing | None:
     if not batch.failed:
         return None
     (failed,) = batch.failed
-    description = describe(failed.error, lane.circumstances.own_root)
+    description = describe(failed.error, lane.circumstances.own_root, lane.circumstances.of(failed))
     decided = failed.verdict
     verdict = Park(decided.at, decided.is_counted) if isinstance(decided, Retry) else decided
     now = lane.circumstances.now()

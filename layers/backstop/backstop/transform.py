@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol, Self
 
 from backstop.errors import AnswerTooLarge, Circling, Kinds, MalformedEvent, NotPutBack, SameRecordId, classify
 from backstop.event import Event
+from backstop.fingerprint import NOTHING_KNOWN, Surroundings
 from backstop.report import Report, describe
 from backstop.rounds import MARKED, MAX_RECORD_BYTES, MAX_ROUNDS, Mark, unmark
 from backstop.stream import Read, decode
@@ -52,6 +53,7 @@ class Flow:
     kinds: Kinds
     stream: str
     own_root: str
+    surroundings: Surroundings = NOTHING_KNOWN
 
 
 class Returning(NamedTuple):
@@ -87,7 +89,8 @@ class Transformed:
         self.room -= len(kept)
         record_id = str(record["recordId"])
         self.answers[position] = {"recordId": record["recordId"], "result": FAILED, "data": kept}
-        kind, description = classify(error, self.flow.kinds), describe(error, self.flow.own_root)
+        kind = classify(error, self.flow.kinds)
+        description = describe(error, self.flow.own_root, self.flow.surroundings._replace(kind=kind))
         error.__traceback__ = None
         report = Report.unprocessed(record_id, event_id, replays + 1, self.flow.stream, kind, description)
         self.reports.append(report)

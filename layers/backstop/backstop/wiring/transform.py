@@ -12,11 +12,13 @@ from backstop import invocation
 from backstop.aws import clients, firehose, metrics
 from backstop.aws.logs import PipelineLog
 from backstop.errors import Kinds
+from backstop.fingerprint import Surroundings
 from backstop.report import Report
 from backstop.settings import TransformSettings
 from backstop.stream import Read, reader
 from backstop.transform import Flow, Transform, answer
 from backstop.wiring import LambdaHandler
+from backstop.wiring.vendored import vendored_in
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -40,7 +42,15 @@ class _Transform:
         settings = self._settings
         self._log.begin(context.aws_request_id)
         remaining = context.get_remaining_time_in_millis
-        flow = Flow(self._read, self._transform, remaining, self._kinds, settings.stream, settings.own_root)
+        flow = Flow(
+            self._read,
+            self._transform,
+            remaining,
+            self._kinds,
+            settings.stream,
+            settings.own_root,
+            Surroundings(function=settings.function, stage=settings.stage, vendored=vendored_in(settings.own_root)),
+        )
         with invocation.running(remaining):
             answers = answer(event["records"], flow, _Effects(settings, self._log))
         return {"records": answers}

@@ -17,10 +17,12 @@ from backstop.aws.logs import PipelineLog
 from backstop.effects import Circumstances
 from backstop.errors import Kinds
 from backstop.event import Event, parser
+from backstop.fingerprint import Surroundings
 from backstop.message import Message
 from backstop.process import Flow
 from backstop.report import Report
 from backstop.settings import WorkerSettings
+from backstop.wiring.vendored import vendored_in
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -67,7 +69,10 @@ class Worker:
     def circumstances(self) -> Circumstances:
         """What reports and histories say besides the failure."""
         settings = self._settings
-        return Circumstances(settings.own_root, settings.release, settings.policy, now)
+        surroundings = Surroundings(
+            function=settings.function, stage=settings.stage, vendored=vendored_in(settings.own_root)
+        )
+        return Circumstances(settings.own_root, settings.release, settings.policy, now, surroundings)
 
     def _run(self, event: Event, message: Message) -> None:
         def once() -> None:
