@@ -10,16 +10,29 @@ from rich.console import Console
 
 from ops.drill import plan as planning
 from ops.drill.account import Account
-from ops.drill.run import Show, run
+from ops.drill.run import Progress, Show, run
 from ops.drill.show import account_table, live, summary
 from ops.drill.telling import tell
 from ops.stack import Stack
 
 
-def drill(stack: Stack, events: int, seed: int, timeout_seconds: float, *, as_json: bool) -> int:
-    """Run a drill on `stack`; returns 0 where it balances, 1 where it does not."""
+def drill(
+    stack: Stack,
+    events: int,
+    seed: int,
+    timeout_seconds: float,
+    *,
+    as_json: bool,
+    watch: Show = lambda _: None,
+) -> int:
+    """Run a drill on `stack`; returns 0 where it balances, 1 where it does not. `watch` is told how far it is, too."""
     with nullcontext(lambda _: None) if as_json else live(Console(), events) as show:
-        account = rehearse(stack, events, seed, timeout_seconds, show)
+
+        def tell_both(progress: Progress) -> None:
+            show(progress)
+            watch(progress)
+
+        account = rehearse(stack, events, seed, timeout_seconds, tell_both)
     return tell(account, (account_table(account), summary(account)), as_json=as_json)
 
 

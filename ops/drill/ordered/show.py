@@ -22,7 +22,7 @@ def live(console: Console, events: int) -> AbstractContextManager[Show]:
 
 def account_table(account: Account) -> Table:
     """Return the account as a table: what must be nothing stands apart."""
-    table = two_columns("Where each event ended")
+    table = two_columns("Where each status change ended")
     add_ends(table, account.sent, account.done, account.dead.items())
     table.add_row("parked behind", str(account.parked), style="yellow")
     table.add_row("queued", str(account.queued))

@@ -31,7 +31,8 @@ def test_people_see_a_table_and_one_sentence(command: Command, world: World) -> 
 
     assert ran.exit_code == 0
     said = " ".join(ran.out.split())
-    for words in ("Where each event ended", "│ sent │ 12 │", "│ order violations │ 0 │", "│ dead, permanent │ 1 │"):
+    rows = ("│ sent │ 12 │", "│ order violations │ 0 │", "│ dead, permanent │ 1 │")
+    for words in ("Where each status change ended", *rows):
         assert words in said
     assert "unrelated keys: delay p50, p99" in said
     assert "It balances: every event ended where it belongs, and each key in its order." in said
