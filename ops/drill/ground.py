@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from backstop.drill import ATTRIBUTE, mark_of
 from backstop.trail import ATTRIBUTE as TRAIL
 from ops.drill.plan import CURRENCY, STOCK, Plan
+from ops.drill.rehearsed import depth, read_items, require_drills
 from ops.failure import CallFailed
 from ops.sending import chunks
-from ops.stack import Stack, queue_counts
+from ops.stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -27,10 +28,7 @@ class Ground:
     """The tables and queues of the stack that a drill runs on."""
 
     def __init__(self, stack: Stack) -> None:
-        if stack.output("DrillsAllowed") != "true":
-            raise CallFailed(
-                f"stack {stack.name!r} allows no drills: deploy it with AllowDrill=true, where no real events flow"
-            )
+        require_drills(stack)
         self._stack = stack
         self._orders = stack.output("OrdersTableName")
         self._catalog = stack.output("CatalogTableName")
@@ -67,8 +65,7 @@ class Ground:
 
     def depth(self, queue: str) -> int:
         """Return how many messages are in a queue: waiting, in flight and delayed."""
-        counts = queue_counts(self._stack, self._stack.queue_urls[queue])
-        return counts.waiting + counts.in_flight + counts.delayed
+        return depth(self._stack, queue)
 
     def dead(self, drill: str) -> dict[int, str]:
         """Return why each of the drill's dead letters is one, by its number; all of them are visible again after."""
@@ -111,17 +108,8 @@ class Ground:
 
     def _read(self, table: str, key: str, values: Iterable[str]) -> list[Mapping[str, Any]]:
         with ThreadPoolExecutor(4) as pool:
-            pages = pool.map(lambda some: self._read_some(table, key, some), chunks(values, _KEYS))
+            pages = pool.map(lambda some: read_items(self._stack, table, key, some), chunks(values, _KEYS))
             return [item for page in pages for item in page]
-
-    def _read_some(self, table: str, key: str, values: list[str]) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
-        request: Any = {table: {"Keys": [{key: {"S": value}} for value in values], "ConsistentRead": True}}
-        while request:
-            answer = self._stack.dynamodb.batch_get_item(RequestItems=request)
-            found += answer["Responses"].get(table, [])
-            request = answer.get("UnprocessedKeys")
-        return found
 
 
 def _product(sku: str, *, is_priced: bool) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Runner:
 
     def _is_abandoned(self, event_id: str) -> bool:
         kept = self._records.get(event_id)
-        return kept is not None and not kept.is_done and kept.until < self._clock.now()
+        return kept is not None and not kept.is_done and kept.until <= self._clock.now()
 
     def _delete_record(self, event_id: str, script: Script) -> None:
         try:

@@ -26,11 +26,8 @@ class Destination(StrEnum):
     DEAD = "dead"
 
 
-class Effects(Protocol):
-    """What acting on verdicts needs of the outside world. No method raises for a message's sake."""
-
-    def send(self, destination: Destination, messages: Sequence[Outgoing]) -> Sequence[Refused]:
-        """Send the messages and return those that were not taken."""
+class Acts(Protocol):
+    """What every lane does to its queue's messages and tells of them. No method raises for a message's sake."""
 
     def give_back(self, records: Sequence[Record]) -> None:
         """Make records that were not started visible again at once, as far as that works."""
@@ -42,10 +39,17 @@ class Effects(Protocol):
         """Write one pipeline event."""
 
     def left_to_sqs(self, message: Message, why: str) -> None:
-        """Say that a message could not be sent on, so that SQS will deliver it again."""
+        """Say that a message could not be sent on or parked, so that SQS will deliver it again."""
 
     def count(self) -> None:
         """Publish how much was reported since the last count."""
+
+
+class Effects(Acts, Protocol):
+    """What acting on verdicts needs of the outside world."""
+
+    def send(self, destination: Destination, messages: Sequence[Outgoing]) -> Sequence[Refused]:
+        """Send the messages and return those that were not taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final, NamedTuple, Protocol
 
-from backstop.effects import MAX_DELAY, Circumstances
+from backstop.effects import MAX_DELAY, Acts, Circumstances
 from backstop.message import Message, Outgoing, Record, outgoing
 from backstop.parking import Limits, OnDeadHead, Parking, State
 from backstop.process import RESERVE_MILLIS, Batch, Failed, Flow, settle_one
@@ -21,7 +21,7 @@ PAUSE: Final = timedelta(seconds=60)
 """How long a key waits whose dead head could not be sent to the dead letters."""
 
 
-class Effects(Protocol):
+class Effects(Acts, Protocol):
     """What the ordered lane needs of the outside world, but for where it parks. No method raises."""
 
     def bury(self, letter: Outgoing) -> str:
@@ -33,26 +33,11 @@ class Effects(Protocol):
     def keep(self, records: Sequence[Record], seconds: int) -> Collection[str]:
         """Hide records from other workers for so long, as far as that works; returns the ids of those not ours."""
 
-    def give_back(self, records: Sequence[Record]) -> None:
-        """Make records that were not started visible again at once, as far as that works."""
-
-    def let_go(self, records: Sequence[Record]) -> None:
-        """Delete records from their queue ahead of the answer to it, as far as that works."""
-
-    def report(self, report: Report) -> None:
-        """Write one pipeline event."""
-
-    def left_to_sqs(self, message: Message, why: str) -> None:
-        """Say that a message could not be parked or sent on, so that SQS will deliver it again."""
-
     def not_buried(self, message: Message, why: str) -> None:
         """Say that the dead letters did not take a message, so that it waits in its place."""
 
     def measure(self, **values: float) -> None:
         """Publish measurements by their metrics' names."""
-
-    def count(self) -> None:
-        """Publish how much was reported since the last count."""
 
 
 @dataclass(frozen=True, slots=True)

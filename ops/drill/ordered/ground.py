@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,9 +18,10 @@ from backstop.errors import StoreUnavailable
 from backstop.parking import LeaseLost, Lock, OnDeadHead, Parked, State
 from ops.drill.ordered.account import Applied, Order, Waiting
 from ops.drill.ordered.plan import Planned
+from ops.drill.rehearsed import depth, read_items, require_drills
 from ops.failure import CallFailed, sentence
 from ops.sending import chunks
-from ops.stack import Stack, queue_counts
+from ops.stack import Stack
 
 AT_ONCE: Final = 8
 """Calls at once."""
@@ -36,10 +37,7 @@ class Ground:
     """The queues and tables of the stack that a drill runs on."""
 
     def __init__(self, stack: Stack, events_a_key: int) -> None:
-        if stack.output("DrillsAllowed") != "true":
-            raise CallFailed(
-                f"stack {stack.name!r} allows no drills: deploy it with AllowDrill=true, where no real events flow"
-            )
+        require_drills(stack)
         most = _most_parked(stack)
         if events_a_key > most:
             raise CallFailed(
@@ -82,7 +80,7 @@ class Ground:
 
     def depth(self, queue: str) -> int:
         """Return how many messages are in a queue: waiting, in flight and delayed."""
-        return sum(queue_counts(self._stack, self._stack.queue_urls[queue]))
+        return depth(self._stack, queue)
 
     def count_applied(self, keys: Collection[str]) -> int:
         """Return how many changes the orders say to have seen."""
@@ -134,16 +132,9 @@ class Ground:
         except (LeaseLost, StoreUnavailable):
             return False
 
-    def _read(self, keys: Collection[str], **more: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+    def _read(self, keys: Collection[str], **more: str) -> Iterator[Mapping[str, Any]]:
         for some in chunks(keys, _KEYS):
-            wanted = {"Keys": [{"id": {"S": key}} for key in some], "ConsistentRead": True, **more}
-            request: Any = {self._orders: wanted}
-            while request:
-                answer = self._stack.dynamodb.batch_get_item(RequestItems=request)
-                found += answer["Responses"].get(self._orders, [])
-                request = answer.get("UnprocessedKeys")
-        return found
+            yield from read_items(self._stack, self._orders, "id", some, **more)
 
 
 def _most_parked(stack: Stack) -> int:
@@ -170,7 +161,7 @@ def _entry(entry_id: str, event: Planned) -> Any:
     }
 
 
-def _order(item: dict[str, Any]) -> Order:
+def _order(item: Mapping[str, Any]) -> Order:
     entries = [entry["M"] for entry in item.get("history", {"L": []})["L"]]
     history = [Applied(entry["token"]["S"], _delay_seconds(entry)) for entry in entries]
     return Order(history, len(item.get("violations", {"SS": []})["SS"]))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import monotonic, sleep
 from typing import Final, NamedTuple
 
+from backstop.aws.sqs import MAX_ENTRIES
 from backstop.parking import State
 from ops.drill.ordered.account import Account, Found, balance
 from ops.drill.ordered.ground import AT_ONCE, Ground
@@ -15,9 +16,6 @@ from ops.drill.ordered.plan import Plan
 from ops.failure import CallFailed
 from ops.sending import chunks
 from ops.stack import Stack
-
-_EVENTS: Final = 10
-"""Of a call (SQS quotas)."""
 
 _POLL_SECONDS: Final = 1.0
 _QUIET_POLLS: Final = 3
@@ -56,7 +54,7 @@ def _send(ground: Ground, plan: Plan, show: Callable[[], None]) -> frozenset[int
     shown = monotonic()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for events in plan.rounds:
-            calls = list(chunks(events, _EVENTS))
+            calls = list(chunks(events, MAX_ENTRIES))
             for call, why in zip(calls, pool.map(ground.send, calls), strict=True):
                 if why:
                     raise CallFailed(f"SQS took {len(sent)} events, then no more: {why}")

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from backstop.aws.firehose import put
+from ops.drill.rehearsed import require_drills
 from ops.drill.stream.account import Failure
 from ops.drill.stream.data import Contents, contents
-from ops.failure import CallFailed
 from ops.stack import Stack
 
 SKEW: Final = timedelta(minutes=5)
@@ -30,10 +30,7 @@ class Ground:
     """
 
     def __init__(self, stack: Stack, drill: str, now: datetime) -> None:
-        if stack.output("DrillsAllowed") != "true":
-            raise CallFailed(
-                f"stack {stack.name!r} allows no drills: deploy it with AllowDrill=true, where no real clicks flow"
-            )
+        require_drills(stack, "clicks")
         self.delivered: Counter[str] = Counter()
         self.strange = 0
         self.addresses = 0
