@@ -7,12 +7,14 @@ The tree, as the author of a handler sees it::
     │   └── NotPutBack      the stream did not take a record back
     ├── PermanentError      trying again will never work
     │   ├── MalformedEvent  the body is not an event that the schema allows
+    │   ├── MalformedDelivery  what CloudWatch Logs delivered cannot be read, or is too much
     │   ├── Crashed         running it killed its worker, more than once
     │   ├── AnswerTooLarge  a stream's record, transformed, is more than one answer carries
     │   ├── Circling        a stream's record was put back so often that it is not once more
     │   └── SameRecordId    two records of a batch go by one id
     ├── SystemFault         ours: permission, configuration, a missing resource
-    │   └── StoreUnavailable  a table did not answer
+    │   ├── StoreUnavailable  a table did not answer
+    │   └── NotPublished    the topic surely does not have an alert
     └── NotYet              its time has not come: nothing failed
 """
 
@@ -61,6 +63,10 @@ class MalformedEvent(PermanentError):
     """Raised when a body is not UTF-8, not JSON, nested too deep, without an `id`, or not what the schema allows."""
 
 
+class MalformedDelivery(PermanentError):
+    """Raised when what CloudWatch Logs delivered cannot be read, or is more than may be inflated."""
+
+
 class Crashed(PermanentError):
     """Raised instead of running an event that was running each time when a worker died."""
 
@@ -86,6 +92,10 @@ class SystemFault(_Passing):
 
 class StoreUnavailable(SystemFault):
     """Raised when a table did not answer: what is known of an event, or a key, cannot be told or kept."""
+
+
+class NotPublished(SystemFault):
+    """Raised when the topic surely does not have an alert."""
 
 
 class NotYet(BackstopError):

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_firehose import FirehoseClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 
@@ -20,13 +22,18 @@ def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 def client(service: Literal["firehose"]) -> FirehoseClient: ...
 @overload
 def client(service: Literal["s3"]) -> S3Client: ...
+@overload
+def client(service: Literal["sns"]) -> SNSClient: ...
+@overload
+def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 
 
 @cache
-def client(service: Literal["sqs", "dynamodb", "firehose", "s3"]) -> Any:
+def client(service: Literal["sqs", "dynamodb", "firehose", "s3", "sns", "secretsmanager"]) -> Any:
     """Return the client of a service, the same one each time: making one costs more than an import of boto3."""
     import boto3  # at first use: importing it costs more than all of Backstop, and `transform` rarely needs it
     from botocore.config import Config
 
-    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+    attempts = 1 if service == "sns" else 3  # a call whose answer was lost may have published: it is not repeated
+    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": attempts})
     return boto3.client(service, config=config)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from backstop.aws.answers import Cancelled, Refused, answered
 from backstop.aws.parked_items import Item, names
 from backstop.errors import StoreUnavailable
 from backstop.retry import retry
@@ -31,26 +29,26 @@ class Calls:
 
     def get(self, key: Item) -> Item | None:
         """Return an item, as of now."""
-        with _answered():
+        with answered(_NO_ANSWER):
             item: Item | None = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return item
 
     def get_all(self, keys: Sequence[Item]) -> tuple[list[Item], list[Item]]:
         """Return those of up to 100 items that are there, as of now, and the keys of which nothing was told."""
         request = {"Keys": list(keys), "ConsistentRead": True}
-        with _answered():
+        with answered(_NO_ANSWER):
             answer = self._client.batch_get_item(RequestItems={self._table: request})
         missed = (answer.get("UnprocessedKeys") or {}).get(self._table, {}).get("Keys", [])
         return answer["Responses"].get(self._table, []), missed
 
     def put(self, item: Item) -> None:
         """Put an item."""
-        with _answered():
+        with answered(_NO_ANSWER):
             self._client.put_item(TableName=self._table, Item=item)
 
     def query(self, query: Item) -> Any:
         """Return one page of a query."""
-        with _answered():
+        with answered(_NO_ANSWER):
             return self._client.query(TableName=self._table, **query)
 
     def pages(self, query: Item) -> Iterator[Any]:
@@ -65,9 +63,9 @@ class Calls:
     def change(self, change: Item) -> Item | None:
         """Change an item and return it as it is now; None where its condition does not hold."""
         try:
-            with _answered():
+            with answered(_NO_ANSWER):
                 answer = self._client.update_item(TableName=self._table, ReturnValues="ALL_NEW", **change)
-        except _Refused:
+        except Refused:
             return None
         found: Item = answer["Attributes"]
         return found
@@ -75,7 +73,7 @@ class Calls:
     def delete_if(self, key: Item, condition: str, values: Item) -> bool:
         """Delete an item; returns whether the condition held."""
         try:
-            with _answered():
+            with answered(_NO_ANSWER):
                 self._client.delete_item(
                     TableName=self._table,
                     Key=key,
@@ -83,7 +81,7 @@ class Calls:
                     ExpressionAttributeNames=names(condition),
                     ExpressionAttributeValues=values,
                 )
-        except _Refused:
+        except Refused:
             return False
         return True
 
@@ -95,39 +93,12 @@ class Calls:
         """
         named = [{kind: action | {"TableName": self._table} for kind, action in one.items()} for one in actions]
         try:
-            with _answered():
+            with answered(_NO_ANSWER):
                 self._client.transact_write_items(TransactItems=named)
-        except _Cancelled as cancelled:
+        except Cancelled as cancelled:
             if "TransactionConflict" in cancelled.codes:
                 raise Contended("other calls change the same key") from cancelled
             if not set(cancelled.codes) <= {"None", "ConditionalCheckFailed"}:
                 raise StoreUnavailable(f"{_NO_ANSWER}: {', '.join(cancelled.codes)}") from cancelled
             return [code == "ConditionalCheckFailed" for code in cancelled.codes]
         return [False] * len(actions)
-
-
-class _Refused(Exception):
-    """Raised when the condition of a change does not hold."""
-
-
-class _Cancelled(Exception):
-    """Raised when a transaction was cancelled, with a code a change."""
-
-    def __init__(self, codes: list[str]) -> None:
-        super().__init__()
-        self.codes = codes
-
-
-@contextmanager
-def _answered() -> Iterator[None]:
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        response: Any = getattr(error, "response", None) or {}  # a timeout's is None
-        code = response.get("Error", {}).get("Code")
-        if code == "ConditionalCheckFailedException":
-            raise _Refused from error
-        if code == "TransactionCanceledException":
-            reasons = response.get("CancellationReasons", ())
-            raise _Cancelled([str(reason.get("Code") or "None") for reason in reasons]) from error
-        raise StoreUnavailable(f"{_NO_ANSWER}: {code or error}") from error
