@@ -73,7 +73,8 @@ bench: $(SETUP)
 	@$(BIN)/python -m benchmarks
 
 lock: $(SETUP)
-	@for name in layers/backstop/requirements requirements-dev requirements-checkov; do \
+	@for name in layers/backstop/requirements functions/notify/requirements functions/watch/requirements \
+			requirements-dev requirements-checkov; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes \
 			--no-emit-index-url --no-emit-find-links --upgrade --output-file $$name.txt $$name.in || exit 1; done
 

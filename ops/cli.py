@@ -13,11 +13,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from ops import sending_file, status
+from ops.alerts import cli as alerts_cli
 from ops.drill.command import drill as run_drill
 from ops.drill.ordered.command import drill as run_ordered_drill
 from ops.drill.stream.command import drill as run_stream_drill
+from ops.failed_events import cli as events_cli
 from ops.failure import CallFailed, sentence
 from ops.function_settings import function_settings
+from ops.groups import cli as groups_cli
 from ops.keys import cli as keys_cli
 from ops.local import cli as local_cli
 from ops.options import AsJson, DrillEvents, IsLocal, Seed, StackName
@@ -26,11 +29,14 @@ from ops.stack import Stack
 
 app = typer.Typer(
     name="backstop",
-    help="Operate a Backstop stack: send events, see how it is and what waits, replay what failed, rehearse failures.",
+    help="Operate a Backstop stack: send events, see how it is, what fails and what waits, replay, rehearse failures.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(groups_cli.app, name="groups")
+app.add_typer(events_cli.app, name="events")
+app.add_typer(alerts_cli.app, name="alerts")
 app.add_typer(keys_cli.app, name="keys")
 app.add_typer(replay_cli.app, name="stream")
 app.add_typer(local_cli.app, name="local")

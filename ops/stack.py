@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
@@ -126,6 +127,12 @@ class Stack:
     def logs(self) -> CloudWatchLogsClient:
         """The client of CloudWatch Logs."""
         client: CloudWatchLogsClient = self._client("logs")
+        return client
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """The client of SNS."""
+        client: SNSClient = self._client("sns")
         return client
 
     @cached_property

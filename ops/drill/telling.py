@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from ops.drill import told as told_of
+from ops.drill.told import Told
+
 
 class Account(Protocol):
     """Where the events of a drill ended."""
@@ -21,14 +24,16 @@ class Account(Protocol):
         """Return what `--json` prints."""
 
 
-def tell(account: Account, parts: Iterable[RenderableType], *, as_json: bool) -> int:
-    """Print an account, in parts for people; returns 0 where it balances, 1 where it does not."""
+def tell(account: Account, parts: Iterable[RenderableType], told: Told | None = None, *, as_json: bool) -> int:
+    """Print an account, in parts for people, and what these were told; returns 0 where it balances, 1 where not."""
     if as_json:
-        print(json.dumps(account.as_json()))
-    else:
-        console = Console()
-        for part in parts:
-            console.print(part)
+        print(json.dumps(account.as_json() | ({} if told is None else told.as_json())))
+        return int(not account.is_balanced)
+    console = Console()
+    for part in parts:
+        console.print(part)
+    if told is not None:
+        told_of.show(told, is_full=False)
     return 0 if account.is_balanced else 1
 
 

@@ -13,6 +13,7 @@ from ops.keys.command import decide
 from ops.keys.deciding import Decision
 from ops.options import AsJson, IsLocal, StackName
 from ops.stack import Stack
+from ops.subcommand import is_called
 
 app = typer.Typer(
     help="The keys that wait in the ordered lane: which, for what, and what becomes of a head that is dead."
@@ -33,12 +34,8 @@ def keys(
     as_json: AsJson = False,
 ) -> None:
     """Show the keys that wait: those held for a person first, then those that have waited longest."""
-    if context.invoked_subcommand is None:
+    if not is_called(context):
         raise typer.Exit(listing.show(Stack.of(stack, is_local=local), state, limit, as_json=as_json))
-    for name in context.params:  # `keys --stack a discard KEY` must not be taken for `keys discard KEY`
-        source = context.get_parameter_source(name)
-        if source is not None and source.name != "DEFAULT":
-            raise typer.BadParameter(f"options stand behind {context.invoked_subcommand!r}, not before it", context)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from backstop.trail import Trail
 from ops.keys.found import Found, history_of, parked_table, told_in_a_sentence
 from ops.stack import Stack
 from ops.terminal import harmless, span
+from ops.times import iso
 
 _COLUMNS: Final = ("key", "state", "head", "attempt", "age", "waiting", "next try")
 
@@ -63,10 +64,10 @@ def fields(row: Row, now: datetime) -> dict[str, Any]:
         "state": lock.state,
         "head": row.found.head_name or lock.head,
         "attempt": None if row.unread else history.attempt,
-        "since": moment(lock.since),
+        "since": iso(lock.since),
         "age_seconds": int((now - lock.since).total_seconds()),
         "waiting": lock.waiting,
-        "next_try": None if lock.state is State.HELD else moment(lock.due),
+        "next_try": None if lock.state is State.HELD else iso(lock.due),
         "dead_because": history.dead_because,
         "error_type": history.error_type,
         "unread": row.unread,
@@ -81,11 +82,6 @@ def next_try(found: Found, now: datetime) -> str:
     if lock.state is State.RUNNING:
         return "is run now" if found.is_run(now) else "now: its worker died"
     return f"in {span(lock.due - now)}" if lock.due > now else "now"
-
-
-def moment(when: datetime) -> str:
-    """Return a time as programs read it."""
-    return when.isoformat(timespec="milliseconds")
 
 
 def _row(stack: Stack, table: ParkedTable, lock: Lock, now: datetime) -> Row:

@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from backstop.message import read
@@ -17,9 +16,11 @@ from backstop.parking import Parked, State
 from ops import audit
 from ops.keys.deciding import subject_of
 from ops.keys.found import Found, find, not_parked, parked_table, told_in_a_sentence
-from ops.keys.listing import moment, next_try
+from ops.keys.listing import next_try
 from ops.stack import Stack
+from ops.tables import facts, rows
 from ops.terminal import harmless
+from ops.times import iso
 
 _LEFT_OVER: Final = "its head is gone: the command that took it out did not come to its end; `retry` does the rest"
 
@@ -57,9 +58,9 @@ def _fields(known: Known, now: datetime, reveals: bool) -> dict[str, Any]:
     return {
         "key": lock.key,
         "state": lock.state,
-        "since": moment(lock.since),
+        "since": iso(lock.since),
         "waiting": lock.waiting,
-        "next_try": None if lock.state is State.HELD else moment(lock.due),
+        "next_try": None if lock.state is State.HELD else iso(lock.due),
         "is_rid_of_its_head": known.found.is_rid_of_its_head,
         "head": _head(known.found),
         "events": [_event(event, now) | ({"body": event.record["body"]} if reveals else {}) for event in known.events],
@@ -76,8 +77,8 @@ def _head(found: Found) -> dict[str, Any]:
         "error_type": history.error_type,
         "reason": history.reason,
         "dead_because": history.dead_because,
-        "first_failed_at": None if history.first_failed_at is None else moment(history.first_failed_at),
-        "last_failed_at": None if history.last_failed_at is None else moment(history.last_failed_at),
+        "first_failed_at": None if history.first_failed_at is None else iso(history.first_failed_at),
+        "last_failed_at": None if history.last_failed_at is None else iso(history.last_failed_at),
     }
 
 
@@ -86,7 +87,7 @@ def _event(event: Parked, now: datetime) -> dict[str, Any]:
     return {
         "sequence": event.sequence,
         "event": event.name,
-        "sent_at": moment(sent_at),
+        "sent_at": iso(sent_at),
         "blocked_by": event.blocked_by,
     }
 
@@ -102,36 +103,17 @@ def _print(known: Known, now: datetime, *, reveals: bool) -> None:
     console = Console(highlight=False)
     found, lock = known.found, known.found.lock
     waits = _LEFT_OVER if found.is_rid_of_its_head else next_try(found, now)
-    facts = {"key": lock.key, "state": lock.state, "since": moment(lock.since), "next try": waits}
-    console.print(_facts(facts | {name.replace("_", " "): value for name, value in _head(found).items()}))
-    console.print(_rows("Parked", [_event(event, now) for event in known.events]))
+    about = {"key": lock.key, "state": lock.state, "since": iso(lock.since), "next try": waits}
+    console.print(facts(about | {name.replace("_", " "): value for name, value in _head(found).items()}))
+    console.print(rows("Parked", [_event(event, now) for event in known.events]))
     if len(known.events) < lock.waiting:
         console.print(f"{len(known.events):,} of {lock.waiting:,} events; --limit shows more.")
     for event in known.events if reveals else ():
         console.print(Text(harmless(f"{event.name}: {event.record['body']}")), soft_wrap=True)
-    console.print(_rows("What operators did", _done(known.done)))
+    console.print(rows("What operators did", _done(known.done)))
 
 
 def _print_not_parked(key: str, done: Sequence[audit.Entry]) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"backstop: {not_parked(key)}"))
     if done:
-        Console(highlight=False).print(_rows("What operators did", _done(done)))
-
-
-def _facts(values: dict[str, Any]) -> Table:
-    table = Table(show_header=False)
-    table.add_column()
-    table.add_column(overflow="fold")
-    for name, value in values.items():
-        if value not in ("", None):
-            table.add_row(name, Text(harmless(str(value))))
-    return table
-
-
-def _rows(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in rows[0] if rows else ("none",):
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(harmless(str(value))) for value in row.values()))
-    return table
+        Console(highlight=False).print(rows("What operators did", _done(done)))

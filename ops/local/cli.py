@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from threading import Event
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -15,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from ops.drill.command import drill, rehearse
+from ops.drill.command import rehearse_live, tell
 from ops.drill.ordered.account import Account as OrderedAccount
 from ops.drill.ordered.command import rehearse as rehearse_ordered
 from ops.drill.ordered.command import tell as tell_ordered
@@ -23,6 +24,8 @@ from ops.drill.run import Progress
 from ops.drill.stream.account import Account as StreamAccount
 from ops.drill.stream.command import rehearse as rehearse_stream
 from ops.drill.stream.command import tell as tell_stream
+from ops.drill.told import show as show_told
+from ops.drill.told import told_since
 from ops.local import containers, emulator, state
 from ops.local.deploy import deploy
 from ops.local.invoke import default_runtime, invoke_all
@@ -95,7 +98,7 @@ def demo(
 def _drills(local_aws: LocalAws, events: int, seed: int, *, as_json: bool) -> int:
     """Run three drills: that of the orders shows its bars, and in the time that it only waits, the others run."""
     stack, stack_of_changes, stack_of_clicks = (_stack(local_aws) for _ in range(3))  # each makes clients in its thread
-    is_waiting = Event()
+    is_waiting, began = Event(), datetime.now(UTC)
 
     def watch(progress: Progress) -> None:
         if progress.sent == events and progress.queued <= events // 20:
@@ -109,16 +112,20 @@ def _drills(local_aws: LocalAws, events: int, seed: int, *, as_json: bool) -> in
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(others)
         try:
+            orders = rehearse_live(stack, events, seed, _DRILL_SECONDS, watch, as_json=as_json)
             if not as_json:
-                exit_code = drill(stack, events, seed, _DRILL_SECONDS, as_json=False, watch=watch)
-                is_waiting.set()
-                changes, clicks = running.result()
-                return max(exit_code, tell_ordered(changes, as_json=False), tell_stream(clicks, as_json=False))
-            orders = rehearse(stack, events, seed, _DRILL_SECONDS, watch)
+                tell(orders, as_json=False)
         finally:
             is_waiting.set()
         changes, clicks = running.result()
-    print(json.dumps(orders.as_json() | {"ordered": changes.as_json(), "stream": clicks.as_json()}))
+    people = told_since(stack, began)
+    if as_json:
+        accounts = orders.as_json() | {"ordered": changes.as_json(), "stream": clicks.as_json()}
+        print(json.dumps(accounts | people.as_json()))
+    else:
+        tell_ordered(changes, as_json=False)
+        tell_stream(clicks, as_json=False)
+        show_told(people, is_full=True)
     return int(not (orders.is_balanced and changes.is_balanced and clicks.is_balanced))
 
 
@@ -193,5 +200,6 @@ def _how_to_talk_to(local_aws: LocalAws) -> str:
 
   .venv/bin/backstop status --local
   .venv/bin/backstop drill --local --events 200
+  .venv/bin/backstop alerts --local --follow --full    # what people are told, as it is sent
 
 Stop it: make local-down"""

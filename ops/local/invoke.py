@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -48,15 +48,20 @@ class Invoked(NamedTuple):
 
 
 def invoke_all(local_aws: LocalAws, engine: containers.Engine) -> Iterator[Invoked]:
-    """Deploy to a local AWS and invoke each function with its sample event, in a container of its own."""
+    """Deploy to a local AWS and invoke each function with its sample event, in a container of its own.
+
+    A function that the stack does not have, as its condition does not hold there, is left out.
+    """
     machine = f"Runtime={default_runtime()} Architecture={engine.architecture}"
     deploy(local_aws, STACK)
     stack = Stack(STACK, local_session(), local_aws.endpoint_url)
     _set_up_sample(stack)
+    settings = function_settings(stack)
     shown = shown_answers((state.ROOT / "README.md").read_text())
     with containers.door_to(local_aws.port, engine):
         for name, event in sample_events(_template()).items():
-            yield Invoked(name, _invoke(local_aws, stack, name, event, machine), shown.get(name))
+            if name in settings:
+                yield Invoked(name, _invoke(local_aws, settings, name, event, machine), shown.get(name))
 
 
 def default_runtime() -> str:
@@ -90,15 +95,17 @@ def shown_answers(readme: str) -> dict[str, Any]:
         raise CallFailed(f"README.md: an answer that it shows is no JSON: {error}") from None
 
 
-def _invoke(local_aws: LocalAws, stack: Stack, function: str, event: Path, machine: str) -> Any:
+def _invoke(
+    local_aws: LocalAws, settings: Mapping[str, dict[str, str]], function: str, event: Path, machine: str
+) -> Any:
     built = build_folder(STACK)
     template = _with_endpoint(built / "template.yaml")
     endpoint = {"AWS_ENDPOINT_URL": f"http://{containers.HOST}:{local_aws.port}"}
-    settings = built / "env.json"
-    settings.write_text(json.dumps({name: own | endpoint for name, own in function_settings(stack).items()}))
+    variables = built / "env.json"
+    variables.write_text(json.dumps({name: own | endpoint for name, own in settings.items()}))
     output = sam.run(
         local_aws, "local invoke", function, "--template-file", str(template), "--event", str(event),
-        "--env-vars", str(settings), "--parameter-overrides", machine, "--skip-pull-image",
+        "--env-vars", str(variables), "--parameter-overrides", machine, "--skip-pull-image",
         "--add-host", f"{containers.HOST}:host-gateway",
     )  # fmt: skip
     try:

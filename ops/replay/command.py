@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Final
 
@@ -21,12 +20,10 @@ from ops.progress import by_bytes
 from ops.replay.run import Outcome, Replay, Rules, find
 from ops.stack import Stack
 from ops.terminal import harmless
+from ops.times import since as read_since
 
 ERRORS: Final = "errors/"
 """Where the template's stream keeps what was not transformed."""
-
-_AGO: Final = re.compile(r"(\d{1,6})([smhd])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def replay(stack: Stack, prefix: str, since: str | None, rules: Rules, *, as_json: bool) -> int:
@@ -36,7 +33,7 @@ def replay(stack: Stack, prefix: str, since: str | None, rules: Rules, *, as_jso
     """
     bucket, stream = stack.output("DataBucketName"), stack.output("ClicksStreamName")
     prefix = _below_errors(prefix, bucket)
-    moment = None if since is None else _moment(since, datetime.now(UTC))
+    moment = None if since is None else read_since(since, datetime.now(UTC))
     console = Console(stderr=True, highlight=False)
     objects = find(stack.s3, bucket, prefix, moment)
     with _stopped_by_signals(console) as is_stopped:
@@ -62,18 +59,6 @@ def _below_errors(prefix: str, bucket: str) -> str:
             f"name that, or a part of it such as {ERRORS}processing-failed/2026/11/21/"
         )
     return prefix
-
-
-def _moment(text: str, now: datetime) -> datetime:
-    """Read a time: ISO 8601 (UTC unless it says otherwise), or how long ago: 30m, 2h, 3d."""
-    ago = _AGO.fullmatch(text)
-    try:
-        if ago:
-            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise CallFailed(f"--since {text}: a time such as 2026-11-21T09:00, or how long ago: 30m, 2h, 3d") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from backstop.fingerprint import (
     Surroundings,
     explain,
     fingerprint,
+    fingerprint_of,
     innermost_own_frame,
     own_frames,
 )
@@ -60,6 +61,16 @@ def test_another_type_place_text_or_surrounding_is_another_group() -> None:
         *(fingerprint(BOOM, "boom", [], known).group for known in KNOWN),
     ]
     assert all(one != other for one, other in combinations(groups, 2))
+
+
+@pytest.mark.parametrize("frames", [["handler:handle"], []], ids=["own frames", "no own frame"])
+@pytest.mark.parametrize("known", KNOWN, ids=str)
+def test_an_error_that_only_a_text_tells_of_is_in_the_same_group(known: Surroundings, frames: list[str]) -> None:
+    assert fingerprint_of("ValueError", "boom", frames, known) == fingerprint(BOOM, "boom", frames, known)
+
+
+def test_of_a_type_that_nobody_knows_nothing_is_said() -> None:
+    assert [name for name, _ in fingerprint_of("", "boom", []).parts] == ["version", "message"]
 
 
 def test_with_own_frames_the_text_makes_no_group() -> None:

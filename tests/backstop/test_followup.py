@@ -104,6 +104,36 @@ def test_a_refused_end_is_told_a_minute_later() -> None:
     assert world.told() == [(Reason.FIRST, 1), (Reason.END, 1)]
 
 
+def test_an_end_whose_teller_died_is_told_though_its_window_is_quiet() -> None:
+    world = WatchWorld()
+    world.fail()
+    world.clock.advance(timedelta(minutes=10))
+    world.refuses = dies
+    with pytest.raises(SystemExit):
+        follow_up(world.watching)
+    world.refuses = lambda: False
+    world.pass_minutes(3)
+    assert world.told() == [(Reason.FIRST, 1), (Reason.END, 1)]
+
+
+def test_two_follow_ups_at_once_tell_what_got_lost_once() -> None:
+    world = WatchWorld(store=LaggingStore(BUDGET), refuses=dies)
+    with pytest.raises(SystemExit):
+        world.fail()
+    world.refuses = lambda: False
+    world.clock.advance(timedelta(minutes=2))
+    store = world.kept
+    assert isinstance(store, LaggingStore)
+    store.seen = list(MemoryStore.open_windows(store))
+    for _ in range(2):
+        follow_up(world.watching)
+    assert world.told() == [(Reason.FIRST, 1)]
+
+
+def dies() -> bool:
+    raise SystemExit
+
+
 def test_two_follow_ups_at_once_tell_nothing_twice() -> None:
     world = WatchWorld(store=LaggingStore(BUDGET))
     world.fail()

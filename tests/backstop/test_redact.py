@@ -64,6 +64,8 @@ def test_a_secret_is_not_told(text: str) -> None:
         pytest.param("from DE89 3704 0044 0532 0130 00", "from [account]", id="IBAN"),
         pytest.param("from DE89370400440532013000", "from [account]", id="IBAN, no spaces"),
         pytest.param("call +49 (0)30 1234567", "call [phone]", id="phone"),
+        pytest.param(f"key=AIza{'b' * 35}, x", "key=[redacted], x", id="API key"),
+        pytest.param(f"no user={'aB3/' * 10}, x", "no user=[redacted], x", id="secret access key"),
         pytest.param("user=zoe password=abc rest", "user=zoe password=[redacted] rest", id="what stands around stays"),
         pytest.param("amqp://zoe:abc@mq:5672/x", "amqp://[redacted]@mq:5672/x", id="the address itself stays"),
     ],
@@ -93,6 +95,8 @@ def test_what_was_there_is_named(text: str, redacted: str) -> None:
         "the password was wrong",
         "author=Tolstoy",
         "cardinality=5",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+        "aB3/" * 11,
         "Gruß aus 東京 😀",
     ],
 )

@@ -12,7 +12,7 @@ from backstop.event import parser
 from backstop.fingerprint import Fingerprint, Surroundings
 from backstop.kinds import Kind
 from backstop.message import read
-from backstop.report import Description, Report, describe, trail_after
+from backstop.report import Description, Report, describe, tellable, trail_after
 from backstop.trail import FRESH, MAX_REASON, Trail
 from backstop.verdict import Dead, Reason, Retry
 from tests.backstop import MARKER, NOW, QUEUES, message, record, string
@@ -253,6 +253,38 @@ class TestReport:
         assert MARKER not in told
         assert "\\ud800" not in told
         assert "\\u009b" not in told
+
+
+class TestWhatAGroupIsMadeOf:
+    PARTS = (("version", "2"), ("type", "ValueError"), ("frame", "handler:handle"))
+
+    def test_is_told_with_each_verdict(self) -> None:
+        described = BOOM._replace(parts=self.PARTS)
+        after = trail_after(message(), DEAD, Kind.TRANSIENT, described, NOW, "", None)
+        assert Report.failed(message(), DEAD, after, described, 6).fields()["fingerprint"] == self.PARTS
+        told = Report.unprocessed("1", "a", 1, "clicks", Kind.PERMANENT, described).fields()
+        assert told["fingerprint"] == self.PARTS
+
+    def test_is_not_told_of_what_has_recovered(self) -> None:
+        assert "fingerprint" not in Report.recovered(message(trail=TRAIL), 6).fields()
+
+    def test_is_told_up_to_a_length(self) -> None:
+        told = tellable([("fingerprint", "x" * 256)] * 30)
+        assert (len(told), len(told[0][1])) == (20, 200)
+
+    def test_is_told_without_secrets(self) -> None:
+        parts = [("fingerprint", f"password={MARKER}"), ("frame", f"shop:{MARKER}@example.com")]
+        assert tellable(parts) == (("fingerprint", "password=[redacted]"), ("frame", "shop:[email]"))
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            pytest.param(("frame", "auth:check"), id="a function of a module of a telling name"),
+            pytest.param(("message", "password=[redacted]"), id="what was redacted before"),
+        ],
+    )
+    def test_is_told_as_it_is_where_there_is_no_secret(self, part: tuple[str, str]) -> None:
+        assert tellable([part]) == (part,)
 
 
 def test_nothing_in_a_report_is_the_payload() -> None:

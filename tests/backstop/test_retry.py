@@ -7,7 +7,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
-import stamina  # noqa: TID253  # a test has no cold start
+import stamina  # a test has no cold start
 
 from backstop import retry
 from backstop.invocation import running

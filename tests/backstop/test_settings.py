@@ -6,9 +6,18 @@ from datetime import timedelta
 import pytest
 
 from backstop.backoff import Backoff, Shape
+from backstop.budget import Budget
 from backstop.errors import SystemFault
 from backstop.parking import Limits, OnDeadHead
-from backstop.settings import OrderedSettings, ProcessSettings, TransformSettings, WorkerSettings
+from backstop.settings import (
+    IN_DYNAMODB,
+    NotifySettings,
+    OrderedSettings,
+    ProcessSettings,
+    TransformSettings,
+    WatchSettings,
+    WorkerSettings,
+)
 from backstop.verdict import Policy
 
 WORKER_ENVIRONMENT = {
@@ -43,14 +52,39 @@ STREAM_ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_NAME": "shop-transform",
     "LAMBDA_TASK_ROOT": "/var/task",
 }
+WATCH_ENVIRONMENT = {
+    "FAILURE_GROUPS_TABLE": "shop-groups",
+    "FAILED_EVENTS_TABLE": "shop-failed",
+    "FAILED_EVENT_DAYS": "35",
+    "ALERT_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:shop-alerts",
+    "ALERT_LIMIT": "5",
+    "ALERT_WINDOW_SECONDS": "3600",
+    "ALERT_QUIET_SECONDS": "600",
+    "DIGEST_AFTER": "20",
+    "ALERT_STORE": "dynamodb",
+    "STACK_NAME": "shop",
+    "STAGE": "prod",
+    "RELEASE": "1.2.3",
+    "AWS_LAMBDA_FUNCTION_NAME": "shop-watch",
+}
+NOTIFY_ENVIRONMENT = {
+    "CHANNELS_SECRET": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:channels-AbCdEf",
+    "STAGE": "prod",
+    "RELEASE": "1.2.3",
+    "AWS_LAMBDA_FUNCTION_NAME": "shop-notify",
+}
 READERS = [
     (ProcessSettings, ENVIRONMENT),
     (OrderedSettings, ORDERED_ENVIRONMENT),
     (TransformSettings, STREAM_ENVIRONMENT),
+    (WatchSettings, WATCH_ENVIRONMENT),
+    (NotifySettings, NOTIFY_ENVIRONMENT),
 ]
 EACH_NAME = [(read, environment, name) for read, environment in READERS for name in environment]
 
-Settings = type[ProcessSettings] | type[OrderedSettings] | type[TransformSettings]
+Settings = (
+    type[ProcessSettings] | type[OrderedSettings] | type[TransformSettings] | type[WatchSettings] | type[NotifySettings]
+)
 
 WORKER = WorkerSettings(
     source_queue_urls={
@@ -97,7 +131,17 @@ def test_all_that_a_streams_function_is_told_is_read() -> None:
     )
 
 
-@pytest.mark.parametrize(("settings", "environment"), READERS, ids=["process", "ordered", "transform"])
+def test_all_that_a_watcher_is_told_is_read() -> None:
+    read = WatchSettings.from_environment(WATCH_ENVIRONMENT)
+    assert read.budget == Budget(5, timedelta(hours=1), timedelta(minutes=10), 20)
+    assert (read.groups_table, read.failed_events_table) == ("shop-groups", "shop-failed")
+    assert read.failed_events_expiry == timedelta(days=35)
+    assert (read.topic_arn, read.store, read.stack) == (WATCH_ENVIRONMENT["ALERT_TOPIC_ARN"], IN_DYNAMODB, "shop")
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment"), READERS, ids=["process", "ordered", "transform", "watch", "notify"]
+)
 def test_they_are_read_from_the_processs_own_environment(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, environment: dict[str, str]
 ) -> None:

@@ -20,6 +20,10 @@ _CODES: Final = {
     ("sqs", "denied"): "AccessDenied",
     ("dynamodb", "throttled"): "ProvisionedThroughputExceededException",
     ("dynamodb", "denied"): "AccessDeniedException",
+    ("sns", "throttled"): "Throttled",
+    ("sns", "denied"): "AuthorizationError",
+    ("logs", "throttled"): "ThrottlingException",
+    ("logs", "denied"): "AccessDeniedException",
     ("firehose", "throttled"): "ServiceUnavailableException",
     ("firehose", "denied"): "AccessDeniedException",
 }

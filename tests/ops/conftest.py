@@ -10,6 +10,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from ops.drill import command as drill
+from ops.drill.ordered import command as ordered_drill
+from ops.drill.stream import command as stream_drill
+from ops.drill.told import Told
 from ops.stack import Stack
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults
@@ -77,6 +81,13 @@ def tables(stack: Stack) -> Iterator[None]:
                 BillingMode="PAY_PER_REQUEST",
             )
         yield
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let drills find at once that people were told this; `tests/ops/test_told.py` is about how they find out."""
+    for one in (drill, ordered_drill, stream_drill):
+        monkeypatch.setattr(one, "told_since", lambda *_: Told(groups=2, occurrences=5, alerts=()))
 
 
 @pytest.fixture

@@ -191,6 +191,7 @@ def test_where_containers_cannot_reach_this_machine_the_command_says_so_and_leav
     install_docker(tools)
     monkeypatch.setattr(invoke, "deploy", lambda *_: None)
     monkeypatch.setattr(invoke, "_set_up_sample", lambda _: None)
+    monkeypatch.setattr(invoke, "function_settings", lambda _: {})
 
     ran = command("local", "invoke", *words)
 

@@ -26,7 +26,9 @@ SETTINGS = {
     "ProcessFunction": {"STAGE": "local", "ORDERS_TABLE": "backstop-orders-1A2B"},
     "ProcessOrderedFunction": {"STAGE": "local", "PARKED_TABLE": "backstop-parked-3C4D"},
     "TransformFunction": {"STAGE": "local", "STREAM_NAME": "backstop-clicks"},
+    "WatchFunction": {"STAGE": "local", "FAILURE_GROUPS_TABLE": "backstop-groups-5E6F"},
 }
+"""Those of a stack without NotifyFunction: no secret names its channels."""
 BUILT = """
 Parameters: {Stage: {Type: String}}
 Globals: {Function: {Environment: {Variables: {STAGE: !Ref Stage}}}}
@@ -92,14 +94,13 @@ def build() -> None:
 
 
 @pytest.fixture
-def answers(tools: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
+def answers(tools: Path) -> Any:
     """Return what invokes a function in a stand-in for its container, which runs a line of Python."""
-    monkeypatch.setattr(invoke, "function_settings", lambda of: SETTINGS if of is stack else pytest.fail("another"))
     build()
 
     def run(line: str, function: str = "ProcessFunction") -> Any:
         (tools / "answer").write_text(line)
-        return invoke._invoke(LOCAL_AWS, stack, function, invoke.EVENTS / "process.json", MACHINE)
+        return invoke._invoke(LOCAL_AWS, SETTINGS, function, invoke.EVENTS / "process.json", MACHINE)
 
     return run
 
@@ -206,9 +207,9 @@ def test_no_account_of_the_callers_gets_into_a_container(
     assert Call(tools).environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
 
 
-def test_each_function_is_invoked_with_its_own_event_while_containers_can_reach_the_local_aws(
-    tools: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def door(tools: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the port that containers can reach, while they can: all is deployed but what SETTINGS leaves out."""
     door: list[int] = []
 
     @contextmanager
@@ -222,7 +223,12 @@ def test_each_function_is_invoked_with_its_own_event_while_containers_can_reach_
     monkeypatch.setattr(invoke, "_set_up_sample", lambda _: None)
     monkeypatch.setattr(invoke, "function_settings", lambda _: SETTINGS)
     (tools / "answer").write_text("""print('{"batchItemFailures": []}')""")
+    return door
 
+
+def test_each_function_is_invoked_with_its_own_event_while_containers_can_reach_the_local_aws(
+    tools: Path, door: list[int]
+) -> None:
     found = []
     for invoked in invoke.invoke_all(LOCAL_AWS, Engine("arm64", "image")):
         call = Call(tools, invoked.function)
@@ -234,8 +240,18 @@ def test_each_function_is_invoked_with_its_own_event_while_containers_can_reach_
         ("ProcessFunction", "process.json", True),
         ("ProcessOrderedFunction", "process_ordered.json", True),
         ("TransformFunction", "transform.json", False),
+        ("WatchFunction", "watch.json", False),
     ]
     assert door == []
+
+
+def test_a_function_that_the_stack_does_not_have_is_left_out(tools: Path, door: list[int]) -> None:
+    assert "NotifyFunction" in invoke.sample_events(invoke._template())
+
+    invoked = [one.function for one in invoke.invoke_all(LOCAL_AWS, Engine("arm64", "image"))]
+
+    assert invoked == list(SETTINGS)
+    assert not (tools / "NotifyFunction.call").exists()
 
 
 def test_samples_find_what_their_events_are_about(stack: Stack, tables: None) -> None:

@@ -176,15 +176,16 @@ def test_events_that_sqs_refuses_are_not_sent_and_not_missed(stack: Stack, sqs: 
     assert (account.sent, account.lost) == (29, 0)
 
 
-@pytest.mark.usefixtures("worker", "found_by_commands")
+@pytest.mark.usefixtures("worker", "found_by_commands", "told")
 def test_the_command_prints_the_account_as_json(command: Command) -> None:
     ran = command("drill", "--events", "10", "--json")
 
     account = json.loads(ran.out)
     assert (ran.exit_code, account["sent"], account["done"]) == (0, 10, 10)
+    assert (account["groups"], account["alerts"]) == (2, 0)
 
 
-@pytest.mark.usefixtures("found_by_commands")
+@pytest.mark.usefixtures("found_by_commands", "told")
 def test_the_command_says_no_where_it_does_not_balance(command: Command, worker: Worker) -> None:
     worker.loses = frozenset(range(10))
 
@@ -194,10 +195,11 @@ def test_the_command_says_no_where_it_does_not_balance(command: Command, worker:
     assert "It does not balance: see the table." in ran.out
 
 
-@pytest.mark.usefixtures("worker", "found_by_commands")
+@pytest.mark.usefixtures("worker", "found_by_commands", "told")
 def test_people_see_a_table_and_one_sentence(command: Command) -> None:
     ran = command("drill", "--events", "10")
 
     assert ran.exit_code == 0
     assert "Where each event ended" in ran.out
     assert "It balances" in ran.out
+    assert "Failures: 5 in 2 groups. Alerts sent: 0" in ran.out

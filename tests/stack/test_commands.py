@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -22,6 +23,7 @@ from ops.local import state
 from ops.local.invoke import sample_events, shown_answers
 from ops.stack import Stack
 from tests.ops.command import Command, command  # noqa: F401  # a fixture
+from tests.template.filters import lets_through
 
 README = (state.ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
@@ -30,8 +32,9 @@ TEMPLATE: dict[str, Any] = yaml_parse((state.ROOT / "template.yaml").read_text()
 FUNCTIONS: dict[str, dict[str, Any]] = {
     name: resource["Properties"]
     for name, resource in TEMPLATE["Resources"].items()
-    if resource["Type"] == "AWS::Serverless::Function"
+    if resource["Type"] == "AWS::Serverless::Function" and "Condition" not in resource
 }
+"""Those of any stack: the local AWS has no others."""
 EVENTS = sample_events(TEMPLATE)
 ANSWERS = shown_answers(README)
 
@@ -170,10 +173,39 @@ def is_firehose_event(event: dict[str, Any]) -> None:
     assert len({record["recordId"] for record in event["records"]}) == len(event["records"]) > 0
 
 
+def is_log_delivery(event: dict[str, Any]) -> None:
+    """Check an event as a subscription of CloudWatch Logs gives it to a function (Amazon CloudWatch Logs User Guide).
+
+    Its lines are such as the filter that it names lets through.
+    """
+    delivery = lines_of(event)
+    assert set(delivery) == {"messageType", "owner", "logGroup", "logStream", "subscriptionFilters", "logEvents"}
+    assert delivery["messageType"] == "DATA_MESSAGE"
+    [pattern] = [
+        resource["Properties"]["FilterPattern"]
+        for resource in TEMPLATE["Resources"].values()
+        if resource["Type"] == "AWS::Logs::SubscriptionFilter"
+        and [resource["Properties"]["FilterName"]] == delivery["subscriptionFilters"]
+    ]
+    for line in delivery["logEvents"]:
+        assert set(line) == {"id", "timestamp", "message"}
+        assert re.fullmatch(r"\d{56}", line["id"])
+        assert lets_through(pattern["Fn::If"][2], line["message"])
+    assert len({line["id"] for line in delivery["logEvents"]}) == len(delivery["logEvents"]) > 0
+
+
+def lines_of(event: dict[str, Any]) -> dict[str, Any]:
+    """Return what a delivery of log lines says, inflated."""
+    assert (set(event), set(event["awslogs"])) == ({"awslogs"}, {"data"})
+    delivery: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"], validate=True)))
+    return delivery
+
+
 SHAPES: dict[str, Callable[[dict[str, Any]], None]] = {
     "ProcessFunction": is_sqs_event,
     "ProcessOrderedFunction": is_sqs_event,
     "TransformFunction": is_firehose_event,
+    "WatchFunction": is_log_delivery,
 }
 
 
@@ -198,6 +230,8 @@ def test_the_readme_shows_an_answer_of_each_function_that_accounts_for_its_sampl
         case {"records": records}:
             assert [record["recordId"] for record in records] == [record["recordId"] for record in event["records"]]
             assert {record["result"] for record in records} <= {"Ok", "Dropped", "ProcessingFailed"}
+        case {"occurrences": occurrences, "untold": 0}:
+            assert occurrences == len(lines_of(event)["logEvents"])
         case answer:
             pytest.fail(f"{answer} is no answer of a function")
 

@@ -37,6 +37,11 @@ SOURCES: Final = {
 }
 
 
+def log_group_of(function: str) -> str:
+    """Return the name of the log group that a function writes to: its own, or what all are given."""
+    return target(FUNCTIONS[function].get("LoggingConfig", GLOBALS["LoggingConfig"])["LogGroup"])
+
+
 def each(names: Iterable[str]) -> pytest.MarkDecorator:
     """Run a test for each name; it is the test's argument `name`."""
     return pytest.mark.parametrize("name", names)

@@ -40,6 +40,7 @@ class Service(NamedTuple):
 SERVICES: Final = {
     "AWS/SQS": Service("AWS::SQS::Queue", "QueueName", "${%s.QueueName}"),
     "AWS/Lambda": Service("AWS::Serverless::Function", "FunctionName", "${%s}"),
+    "AWS/SNS": Service("AWS::SNS::Topic", "TopicName", "${%s.TopicName}"),
     "AWS/Firehose": Service("AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName", "${%s}"),
 }
 

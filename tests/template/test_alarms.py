@@ -7,6 +7,10 @@ import pytest
 from tests.template.document import ALARMS, DAY, FUNCTIONS, PARAMETERS, each, references, text_of
 from tests.template.measures import MEASURED, RECORD_FAILED, Metric, is_measured, published
 from tests.template.stream import DESTINATION, processor
+from tests.template.watch import WATCHERS
+
+ADDED_UP = {"Errors", "Throttles", "VerdictCount"}
+"""What is counted in each minute; of what is measured, the most counts."""
 
 ALARMING = {
     "dead letters": ("DeadLetterQueue", "ApproximateNumberOfMessagesVisible", 0),
@@ -17,12 +21,12 @@ ALARMING = {
     "oldest ordered event": ("OrderedQueue", "ApproximateAgeOfOldestMessage", {"Ref": "OldestEventSeconds"}),
     "events that SQS took out of their order": ("OrderedDeadLetterQueue", "ApproximateNumberOfMessagesVisible", 0),
     "records failed": ("TransformFunction", "VerdictCount", 0),
+    "failures that nobody counted": ("WatchFailuresQueue", "ApproximateNumberOfMessagesVisible", 0),
+    "failures that are told late": ("WatchFunction", "AsyncEventAge", 5 * 60 * 1000),
     "oldest click": ("ClicksStream", "DeliveryToS3.DataFreshness", {"Ref": "StreamDelaySeconds"}),
-} | {
-    f"{metric.lower()} of {function}": (function, metric, 0)
-    for function in FUNCTIONS
-    for metric in ("Errors", "Throttles")
 }
+ALARMING |= {f"errors of {function}": (function, "Errors", 0) for function in FUNCTIONS}
+ALARMING |= {f"throttles of {function}": (function, "Throttles", 0) for function in FUNCTIONS.keys() - WATCHERS}
 
 
 def watched(alarm: str) -> Metric:
@@ -30,6 +34,11 @@ def watched(alarm: str) -> Metric:
     properties = ALARMS[alarm]
     dimensions = {one["Name"]: text_of(one["Value"]) for one in properties["Dimensions"]}
     return Metric(properties["Namespace"], properties["MetricName"], dimensions)
+
+
+def looked_at(alarm: str) -> set[str]:
+    """Return the resources that an alarm looks at."""
+    return references(ALARMS[alarm]["Dimensions"])
 
 
 @each(ALARMS)
@@ -53,7 +62,7 @@ def test_there_is_one_for(resource: str, metric: str, threshold: Any) -> None:
         if alarm["MetricName"] == metric and resource in references(alarm["Dimensions"])
     ]
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (threshold, "GreaterThanThreshold")
-    assert alarm["Statistic"] == ("Sum" if resource in FUNCTIONS else "Maximum")
+    assert alarm["Statistic"] == ("Sum" if metric in ADDED_UP else "Maximum")
 
 
 @each(ALARMS)
@@ -85,8 +94,21 @@ class TestOrderedLane:
 
     def test_each_number_that_is_measured_is_looked_at(self) -> None:
         """`ParkedKeys` has no alarm of its own: the dashboard shows it, and its percentage rings."""
-        looked_at = {alarm["MetricName"] for alarm in ALARMS.values()} | {"ParkedKeys"}
-        assert {metric.name for metric in MEASURED} <= looked_at
+        names = {alarm["MetricName"] for alarm in ALARMS.values()} | {"ParkedKeys"}
+        assert {metric.name for metric in MEASURED} <= names
+
+
+class TestWatch:
+    def test_a_watcher_that_is_turned_away_is_told_of_once_it_is_late(self) -> None:
+        """Lambda keeps what it turns away for hours and tries again: throttles alone are no reason to wake anybody."""
+        assert not [name for name in ALARMS if "Throttles" in ALARMS[name]["MetricName"] and WATCHERS & looked_at(name)]
+
+    def test_a_watcher_that_nobody_asks_is_told_of(self) -> None:
+        """A schedule asks it each minute. Where nobody does, Lambda measures nothing, and silence looks like health."""
+        alarm = ALARMS["WatchSilenceAlarm"]
+        assert (alarm["MetricName"], looked_at("WatchSilenceAlarm")) == ("Invocations", {"WatchFunction"})
+        assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", [{"Ref": "AlertTopic"}])
+        assert alarm["Period"] * alarm["EvaluationPeriods"] == 5 * 60
 
 
 class TestStream:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from tests.template.document import RESOURCES, as_list
+from tests.template.permissions import grants_of
 
 KEY = RESOURCES["AlertKey"]["Properties"]["KeyPolicy"]["Statement"]
 
@@ -15,6 +16,14 @@ def test_the_key_admits_alarms_of_this_account() -> None:
     assert alarms["Effect"] == "Allow"
     assert {"kms:Decrypt", "kms:GenerateDataKey"} <= set(alarms["Action"])
     assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_the_key_leaves_to_roles_of_this_account_what_they_are_given() -> None:
+    """Watchers publish by their role's permission: without this statement, it would be worth nothing."""
+    (account,) = [one for one in KEY if "AWS" in one["Principal"]]
+    given = {grant.action for grant in grants_of("WatchRole", "kms")}
+    assert given == {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert given <= set(account["Action"])
 
 
 def test_no_action_on_the_key_is_a_wildcard() -> None:

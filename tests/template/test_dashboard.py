@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from tests.template.document import ALARMS, FUNCTIONS, RESOURCES, names_in, placeholders, properties_of
@@ -29,9 +30,19 @@ def test_it_names_only_what_is_there() -> None:
     assert names_in(BODY) <= RESOURCES.keys()
 
 
+def always(names: Iterable[str]) -> set[str]:
+    """Return those of some resources that are there whatever the parameters say."""
+    return {name for name in names if "Condition" not in RESOURCES[name]}
+
+
+def test_it_names_only_what_is_always_there() -> None:
+    """What is under a condition would fail the deployment where the condition does not hold."""
+    assert always(names_in(BODY)) == names_in(BODY)
+
+
 def test_it_shows_all_alarms() -> None:
     found = {name.removesuffix(".Arn") for name in placeholders(BODY) if name.endswith("Alarm.Arn")}
-    assert found == ALARMS.keys()
+    assert found == always(ALARMS)
 
 
 def test_it_asks_each_service_for_what_it_measures() -> None:
@@ -41,7 +52,7 @@ def test_it_asks_each_service_for_what_it_measures() -> None:
 
 def test_it_shows_all_functions_and_streams() -> None:
     told = {name for metric in shown() for value in metric.dimensions.values() for name in names_in(value)}
-    assert told >= FUNCTIONS.keys() | properties_of("AWS::KinesisFirehose::DeliveryStream").keys()
+    assert told >= always(FUNCTIONS) | properties_of("AWS::KinesisFirehose::DeliveryStream").keys()
 
 
 def test_it_looks_for_our_own_metrics_by_their_dimensions() -> None:

@@ -16,7 +16,13 @@ FLOW = [
     "DataBucket",
     "StreamLogs",
     "PipelineLogs",
+    "PipelineEventsFilter",
+    "WatchFunction",
+    "FailureGroupsTable",
+    "FailedEventsTable",
+    "WatchFailuresQueue",
     "AlertTopic",
+    "NotifyFunction",
     "DeadLettersAlarm",
     "Dashboard",
 ]

@@ -3,19 +3,27 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from backstop.settings import OrderedSettings, ProcessSettings, TransformSettings
+from backstop.settings import NotifySettings, OrderedSettings, ProcessSettings, TransformSettings, WatchSettings
 from tests.backstop.test_settings import ENVIRONMENT, ORDERED_ENVIRONMENT
-from tests.template.document import FUNCTIONS, GLOBALS, ROOT, each, properties_of
+from tests.template.document import FUNCTIONS, GLOBALS, ROOT, each, log_group_of, properties_of
+from tests.template.watch import WATCHERS
 
-Settings = type[ProcessSettings] | type[OrderedSettings] | type[TransformSettings]
+Settings = (
+    type[ProcessSettings] | type[OrderedSettings] | type[TransformSettings] | type[WatchSettings] | type[NotifySettings]
+)
+
+WATCH_NUMBERS = ("FAILED_EVENT_DAYS", "ALERT_LIMIT", "ALERT_WINDOW_SECONDS", "ALERT_QUIET_SECONDS", "DIGEST_AFTER")
 
 SETTINGS: dict[str, tuple[Settings, Mapping[str, str]]] = {
     "ProcessFunction": (ProcessSettings, ENVIRONMENT),
     "ProcessOrderedFunction": (OrderedSettings, ORDERED_ENVIRONMENT),
     "TransformFunction": (TransformSettings, {}),
+    "WatchFunction": (WatchSettings, dict.fromkeys(WATCH_NUMBERS, "5")),
+    "NotifyFunction": (NotifySettings, {}),
 }
 """What each function reads, and values for what does not take just any text."""
 
@@ -42,9 +50,14 @@ class TestFunctions:
         assert {path.parent.name for path in (ROOT / "functions").glob("*/app.py")} == folders
         assert {path.stem for path in (ROOT / "events").iterdir()} <= folders
 
-    def test_all_write_to_a_log_that_ends(self) -> None:
-        assert GLOBALS["LoggingConfig"]["LogGroup"] == {"Ref": "PipelineLogs"}
-        assert not [name for name, function in FUNCTIONS.items() if "LoggingConfig" in function]
+    @each(sorted(FUNCTIONS.keys() - WATCHERS))
+    def test_each_worker_writes_to_the_log_that_is_watched(self, name: str) -> None:
+        assert log_group_of(name) == "PipelineLogs"
+        assert "LoggingConfig" not in FUNCTIONS[name]
+
+    @each(FUNCTIONS)
+    def test_each_writes_to_a_log_that_ends(self, name: str) -> None:
+        assert log_group_of(name) in LOG_GROUPS
 
     def test_metrics_are_not_dropped_for_their_level(self) -> None:
         logging = GLOBALS["LoggingConfig"]
@@ -75,9 +88,9 @@ def read_by_settings(function: str) -> set[str]:
     return environment.names
 
 
-def read_by_handler(function: str) -> Iterator[str]:
-    """Yield the names of the variables that the sample reads itself."""
-    for node in ast.walk(ast.parse((folder_of(function) / "handler.py").read_text())):
+def read_by_code(function: str) -> Iterator[str]:
+    """Yield the names of the variables that the code in a function's folder, such as the sample's, reads itself."""
+    for node in chain.from_iterable(ast.walk(ast.parse(path.read_text())) for path in folder_of(function).glob("*.py")):
         match node:
             case (
                 ast.Subscript(value=mapping, slice=ast.Constant(value=str(name)))
@@ -91,4 +104,4 @@ def read_by_handler(function: str) -> Iterator[str]:
 @each(FUNCTIONS)
 def test_each_is_given_what_it_reads_and_nothing_else(name: str) -> None:
     given = FUNCTIONS[name]["Environment"]["Variables"] | GLOBALS["Environment"]["Variables"]
-    assert given.keys() == (read_by_settings(name) | set(read_by_handler(name))) - BY_LAMBDA
+    assert given.keys() == (read_by_settings(name) | set(read_by_code(name))) - BY_LAMBDA

@@ -4,11 +4,21 @@ import re
 
 import pytest
 
-from tests.template.document import BUCKETS, FUNCTIONS, GLOBALS, ROLES, each, target, walk
-from tests.template.permissions import Grant, actions_on, grants, statements, trust
+from tests.template.document import BUCKETS, FUNCTIONS, ROLES, each, log_group_of, target, walk
+from tests.template.permissions import Grant, actions_on, grants, grants_of, statements, trust
 
 WILDCARD = re.compile(r"[*?]")
 BELOW_A_FOLDER = re.compile(r"\$\{(\w+)\.Arn\}/[a-z]+/\*")
+
+OF_NETWORKS = {
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+}
+"""AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC": on "*", and no less."""
 
 
 def is_below_a_folder(resource: str) -> bool:
@@ -30,11 +40,12 @@ def test_each_function_has_one_of_its_own() -> None:
 
 
 @each(FUNCTIONS)
-def test_each_function_may_write_its_log(name: str) -> None:
-    log = f"${{{target(GLOBALS['LoggingConfig']['LogGroup'])}.Arn}}"
-    assert {Grant("logs:CreateLogStream", log), Grant("logs:PutLogEvents", log)} <= grants(
-        target(FUNCTIONS[name]["Role"])
-    )
+def test_each_function_may_write_its_log_and_no_other(name: str) -> None:
+    log = f"${{{log_group_of(name)}.Arn}}"
+    assert grants_of(target(FUNCTIONS[name]["Role"]), "logs") == {
+        Grant("logs:CreateLogStream", log),
+        Grant("logs:PutLogEvents", log),
+    }
 
 
 @each(ROLES)
@@ -43,9 +54,10 @@ def test_no_action_is_a_wildcard(name: str) -> None:
 
 
 @each(ROLES)
-def test_no_resource_is_a_wildcard_but_a_folder_of_a_bucket(name: str) -> None:
-    wild = {grant.resource for grant in grants(name) if WILDCARD.search(grant.resource)}
-    assert not [resource for resource in wild if not is_below_a_folder(resource)]
+def test_no_resource_is_a_wildcard_but_a_folder_of_a_bucket_and_what_aws_offers_no_other_for(name: str) -> None:
+    wild = {grant for grant in grants(name) if WILDCARD.search(grant.resource)}
+    of_networks = {Grant(action, "*") for action in OF_NETWORKS}
+    assert not [grant for grant in wild - of_networks if not is_below_a_folder(grant.resource)]
 
 
 @each(ROLES)

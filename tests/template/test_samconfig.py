@@ -28,4 +28,5 @@ def test_only_the_local_stage_allows_drills_and_its_values_are_allowed() -> None
     assert "parameter_overrides" not in CONFIG["default"]["deploy"]["parameters"]
     for name, value in values.items():
         assert value in PARAMETERS[name].get("AllowedValues", [value])
+        assert PARAMETERS[name]["Type"] != "Number" or int(value) >= PARAMETERS[name]["MinValue"]
         assert re.fullmatch(PARAMETERS[name].get("AllowedPattern", ".*"), value)

@@ -56,15 +56,18 @@ class Slot:
     since: int = 0
     """When it was taken, in epoch seconds."""
     in_digest: bool = False
+    number: int = 0
+    """Which of the window's it is, given back ones included: no two are alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
     """What of a window's budget is used.
 
-    `sent` are the slots taken, `milestones` the counts that were told of, `pending` the slots of which it is not known
+    `sent` are the slots in use, `milestones` the counts that were told of, `pending` the slots of which it is not known
     that the topic has their alert. `over_at` is the count at which the end was told, None if it was not, or it is back.
     `carried` are the occurrences of the windows before, since the failure began, `carried_sent` the alerts of these.
+    `taken` counts all that ever were, those included that were given back.
     """
 
     sent: int = 0
@@ -73,6 +76,7 @@ class Slots:
     over_at: int | None = None
     carried: int = 0
     carried_sent: int = 0
+    taken: int = 0
     digests: int = 0
     """How many of those sent, and of the windows' before, were digests, which no end follows."""
 
@@ -85,7 +89,7 @@ class Slots:
         """Read what `serialise` wrote. Raises ValueError, TypeError or KeyError where it did not."""
         fields = json.loads(text)
         pending = tuple(
-            Slot(Reason(one["reason"]), one["count"], tuple(one["milestones"]), one["since"], one["in_digest"])
+            Slot(**one | {"reason": Reason(one["reason"]), "milestones": tuple(one["milestones"])})
             for one in fields["pending"]
         )
         return cls(**fields | {"pending": pending, "milestones": tuple(fields["milestones"])})
@@ -129,8 +133,10 @@ def wanted(window: Window, before: int, budget: Budget, *, was_resolved: bool = 
     Milestones that one batch passes together are told of in one alert.
     """
     slots, count = window.slots, window.count
+    if slots.over_at is not None and count <= slots.over_at:
+        return None  # nothing has occurred since the end was told
     crossed = tuple(one for one in budget.milestones if before < one <= count and one not in slots.milestones)
-    is_back = was_resolved or (slots.over_at is not None and count > slots.over_at)
+    is_back = was_resolved or slots.over_at is not None
     if slots.sent >= max(budget.limit - 1, 1) or not (crossed or is_back):
         return None
     if is_back:
@@ -149,17 +155,24 @@ def wanted_at_the_end(window: Window, budget: Budget) -> Slot | None:
 
 
 def taken(slots: Slots, slot: Slot, now: datetime) -> tuple[Slots, Slot]:
-    """Return the slots with one more taken, and this one, with its time."""
-    slot = replace(slot, since=int(now.timestamp()))
+    """Return the slots with one more taken, and this one, with its number and time."""
+    slot = replace(slot, since=int(now.timestamp()), number=slots.taken + 1)
     with_it = replace(
         slots,
         sent=slots.sent + 1,
+        taken=slots.taken + 1,
         milestones=(*slots.milestones, *slot.milestones),
         pending=(*slots.pending, slot),
         over_at=slot.count if slot.reason is Reason.END else None,
         digests=slots.digests + slot.in_digest,
     )
     return with_it, slot
+
+
+def taken_over(slots: Slots, slot: Slot, now: datetime) -> tuple[Slots, Slot]:
+    """Return the slots with a pending one as if it was taken now, and this one: whoever took it has died."""
+    anew = replace(slot, since=int(now.timestamp()))
+    return replace(slots, pending=tuple(anew if one == slot else one for one in slots.pending)), anew
 
 
 def confirmed(slots: Slots, slot: Slot) -> Slots:

@@ -70,15 +70,28 @@ def fingerprint(
     What the error's author says comes first (`fingerprint`, a text or some, on the error or on one that it was raised
     from), else its type and the own `frames` that it passed through, else its type and `message`, parametrised already.
     """
-    parts = [("version", str(VERSION))]
     explicit = _explicit(error)
     if explicit:
-        parts += [("fingerprint", one) for one in explicit]
-    else:
-        parts.append(("type", _stable(type(error).__name__)))
-        parts += [("frame", frame) for frame in frames] or [("message", message)]
+        return _made_of([("fingerprint", one) for one in explicit], surroundings)
+    return fingerprint_of(type(error).__name__, message, frames, surroundings)
+
+
+def fingerprint_of(
+    error_type: str, message: str, frames: Collection[str], surroundings: Surroundings = NOTHING_KNOWN
+) -> Fingerprint:
+    """Return what a failure is grouped by of which only a text tells: its type's name, its message, its own frames.
+
+    An empty name says that nothing is known of the type.
+    """
+    of_type = [("type", stable_name(error_type))] if error_type else []
+    what = [("frame", frame) for frame in frames] or [("message", message)]
+    return _made_of(of_type + what, surroundings)
+
+
+def _made_of(parts: list[tuple[str, str]], surroundings: Surroundings) -> Fingerprint:
     known = surroundings._asdict()
-    return Fingerprint((*parts, *((name, str(known[name])) for name in known if name != "vendored" and known[name])))
+    around = [(name, str(known[name])) for name in known if name != "vendored" and known[name]]
+    return Fingerprint((("version", str(VERSION)), *parts, *around))
 
 
 def explain(fingerprint: Fingerprint) -> tuple[str, ...]:
@@ -118,7 +131,7 @@ def _own(frames: Iterator[FrameType], own_root: str, vendored: Collection[str]) 
         path = PurePath(frame.f_code.co_filename)
         if _is_own(path, root, vendored):
             module = frame.f_globals.get("__name__", path.stem)
-            yield _stable(f"{module}:{frame.f_code.co_qualname}")
+            yield stable_name(f"{module}:{frame.f_code.co_qualname}")
 
 
 def _is_own(path: PurePath, root: PurePath, vendored: Collection[str]) -> bool:
@@ -131,7 +144,8 @@ def _is_own(path: PurePath, root: PurePath, vendored: Collection[str]) -> bool:
     return not top or top[0].partition(".")[0] not in vendored
 
 
-def _stable(name: str) -> str:
+def stable_name(name: str) -> str:
+    """Return the name of a type, module or function without what differs in each process."""
     for pattern, replacement in _GENERATED:
         name = compiled(pattern).sub(replacement, name)
     return name

@@ -59,8 +59,9 @@ def _dues(window: Window, watching: Watching, now: datetime) -> list[Due]:
             return []
         state = found[0].state(now)
         dues = [Due(found[0], window, slot) for slot in slots if _is_told(slot, state)]
-    if not dues and window.is_quiet(now, watching.budget):
-        watching.store.close(window, is_over=True)
+    is_being_told = len(lost) < len(window.slots.pending)  # or its teller has just died: that shows a minute later
+    if not dues and not is_being_told and window.is_quiet(now, watching.budget):
+        watching.store.close(window)
     return dues
 
 

@@ -134,8 +134,8 @@ class Store(Protocol):
     def open_windows(self) -> Iterator[Window]:
         """Return the windows that are not closed."""
 
-    def close(self, window: Window, *, is_over: bool) -> None:
-        """Take a window out of the open ones, if it still is as it was; `is_over` ends an `ack`, too."""
+    def close(self, window: Window) -> None:
+        """Take a window out of the open ones, if it still is as it was: it is over, and so is an `ack`."""
 
     def add_firsts(self, count: int, now: datetime) -> int:
         """Add to the groups that began in the current five minutes; returns how many these are now."""

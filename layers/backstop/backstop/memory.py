@@ -55,14 +55,13 @@ class MemoryStore:
             found = [self._windows[group] for group in self._open]
         yield from found
 
-    def close(self, window: Window, *, is_over: bool) -> None:
+    def close(self, window: Window) -> None:
         """Take a window out of the open ones."""
         with self._lock:
             if self._windows.get(window.group) != window:
                 return
             self._open.pop(window.group, None)
-            if is_over:
-                self._groups[window.group] = replace(self._groups[window.group], acked_at=None)
+            self._groups[window.group] = replace(self._groups[window.group], acked_at=None)
 
     def add_firsts(self, count: int, now: datetime) -> int:
         """Add to the groups that began in the current five minutes."""

@@ -13,6 +13,10 @@ _TELLING_NAMES: Final = (
     r"|(?<![a-z])(?:pass|pwd|auth|session|card|cvv|cvc|iban|ssn)(?![a-z])"
 )
 
+_MIXED: Final = "".join(rf"(?=[A-Za-z0-9/+]{{0,39}}{kind})" for kind in ("[a-z]", "[A-Z]", r"\d"))
+_SECRET_ACCESS_KEY: Final = rf"(?-i:(?<![A-Za-z0-9/+]){_MIXED}[A-Za-z0-9/+]{{40}}(?![A-Za-z0-9/+=]))"
+"""One of AWS's: 40 characters of all kinds, which is all the form that it has."""
+
 # Each with what it leaves standing, so that a reader still sees what kind of thing was there. Repetitions are bounded:
 # an error's text may be hostile, and must not cost time that grows with its square.
 _RULES: Final = tuple(
@@ -23,9 +27,11 @@ _RULES: Final = tuple(
         (r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*", MASK),
         (r"\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{12,}\b", MASK),
         (r"\b(?:sk|pk|rk|gh[a-z]|github_pat|xox[a-z])[_-][A-Za-z0-9_-]{8,}", MASK),
+        (r"\bAIza[A-Za-z0-9_-]{35}", MASK),
+        (_SECRET_ACCESS_KEY, MASK),
         (r"(\w{1,20}://)[^\s/@:]{0,256}:[^\s/@]{1,256}@", rf"\1{MASK}@"),
         (
-            rf"""(["']?[\w.-]{{0,32}}(?:{_TELLING_NAMES})[\w.-]{{0,32}}["']?\s{{0,8}}[=:]\s{{0,8}})("(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[^\s,;&}}\])]+)""",
+            rf"""((?:{_TELLING_NAMES})[\w.-]{{0,32}}["']?\s{{0,8}}[=:]\s{{0,8}})(?!\[redacted\](?:[\s,;&}})]|\Z))("(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?|[^\s,;&]*[^\s,;&}}\])])""",
             rf"\1{MASK}",
         ),
         (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", "[email]"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
@@ -18,6 +19,8 @@ from backstop.verdict import Dead, Park, Retry
 _MAX_RAW_ERROR: Final = 2048
 _MAX_TYPE: Final = 64
 _MAX_RECORD_ID: Final = 256
+_MAX_PARTS: Final = 20
+_MAX_PART: Final = 200
 
 
 class Description(NamedTuple):
@@ -50,6 +53,19 @@ def _text_of(error: BaseException) -> str:
         return str(error)[:_MAX_RAW_ERROR]
     except Exception:  # noqa: BLE001  # an error that cannot even be printed is still its message's failure
         return "(its text cannot be printed)"
+
+
+def tellable(parts: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return what a group is made of as it may be told: up to 20 parts of up to 200 characters, redacted."""
+    return tuple((name, _redacted(name, value)[:_MAX_PART]) for name, value in parts[:_MAX_PARTS])
+
+
+def _redacted(name: str, value: str) -> str:
+    if name == "message":  # it was, before it became a part
+        return value
+    if name == "frame":  # a function of a module that is named `auth` is no secret of that name
+        return ":".join(map(redact, value.split(":")))
+    return redact(value)
 
 
 def trail_after(
@@ -116,6 +132,8 @@ class Report:
     error: str = ""
     where: str = ""
     next_at: str = ""
+    fingerprint: tuple[tuple[str, str], ...] = ()
+    """What the group is made of."""
 
     @classmethod
     def failed(
@@ -139,6 +157,7 @@ class Report:
             error=description.error,
             where=description.where,
             next_at=verdict.at.isoformat(timespec="milliseconds") if not isinstance(verdict, Dead) else "",
+            fingerprint=tellable(description.parts),
         )
 
     @classmethod
@@ -177,9 +196,10 @@ class Report:
             error_type=description.error_type,
             error=description.error,
             where=description.where,
+            fingerprint=tellable(description.parts),
         )
 
     def fields(self) -> dict[str, Any]:
         """Return what goes into the log line; what is empty is left out."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in values.items() if value not in ("", None)}
+        return {name: value for name, value in values.items() if value not in ("", None, ())}

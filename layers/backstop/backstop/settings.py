@@ -6,14 +6,18 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from backstop.backoff import Backoff, Shape
+from backstop.budget import Budget
 from backstop.errors import SystemFault
 from backstop.parking import Limits, OnDeadHead
 from backstop.verdict import Policy
 
 T = TypeVar("T")
+
+IN_DYNAMODB: Final = "dynamodb"
+"""What AlertStore says where no server is named."""
 
 
 def _by_name(urls: str) -> Mapping[str, str]:
@@ -142,4 +146,65 @@ class TransformSettings:
             release=read("RELEASE", str),
             function=read("AWS_LAMBDA_FUNCTION_NAME", str),
             own_root=read("LAMBDA_TASK_ROOT", str),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """What `watch` is told by its template."""
+
+    groups_table: str
+    failed_events_table: str
+    failed_events_expiry: timedelta
+    topic_arn: str
+    budget: Budget
+    store: str
+    """Where windows are kept: IN_DYNAMODB, or the address of a Valkey or Redis server."""
+    stack: str
+    stage: str
+    release: str
+    function: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings; raises SystemFault, naming what is missing or wrong."""
+        read = _Reader(environment)
+        return cls(
+            groups_table=read("FAILURE_GROUPS_TABLE", str),
+            failed_events_table=read("FAILED_EVENTS_TABLE", str),
+            failed_events_expiry=timedelta(days=read("FAILED_EVENT_DAYS", int)),
+            topic_arn=read("ALERT_TOPIC_ARN", str),
+            budget=Budget(
+                limit=read("ALERT_LIMIT", int),
+                window=timedelta(seconds=read("ALERT_WINDOW_SECONDS", int)),
+                quiet=timedelta(seconds=read("ALERT_QUIET_SECONDS", int)),
+                digest_after=read("DIGEST_AFTER", int),
+            ),
+            store=read("ALERT_STORE", str),
+            stack=read("STACK_NAME", str),
+            stage=read("STAGE", str),
+            release=read("RELEASE", str),
+            function=read("AWS_LAMBDA_FUNCTION_NAME", str),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """What `notify` is told by its template."""
+
+    channels_secret: str
+    """The ARN of the secret that names the channels."""
+    stage: str
+    release: str
+    function: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings; raises SystemFault, naming what is missing or wrong."""
+        read = _Reader(environment)
+        return cls(
+            channels_secret=read("CHANNELS_SECRET", str),
+            stage=read("STAGE", str),
+            release=read("RELEASE", str),
+            function=read("AWS_LAMBDA_FUNCTION_NAME", str),
         )

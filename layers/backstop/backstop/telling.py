@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from backstop.alert import Alert, Digest
-from backstop.budget import Slot, Slots, Window, confirmed, given_back, taken
+from backstop.budget import Slot, Slots, Window, confirmed, given_back, taken, taken_over
 from backstop.errors import NotPublished
 from backstop.groups import Group, Store
 
@@ -39,16 +39,23 @@ class Telling:
         Returns False where the topic surely does not have it: its slot is given back then.
         """
         took = self._take(due, again)
-        return took is None or self.tell_anew([took])
+        return took is None or self._tell_of([took])
 
     def tell_together(self, dues: Sequence[Due], again: Callable[[Window], Slot | None]) -> bool:
         """Tell people of many groups in one digest; each uses a slot of its own."""
         together = [due._replace(slot=replace(due.slot, in_digest=True)) for due in dues]
         took = [one for due in together if (one := self._take(due, again)) is not None]
-        return not took or self.tell_anew(took)
+        return not took or self._tell_of(took)
 
     def tell_anew(self, dues: Sequence[Due]) -> bool:
-        """Tell people of that for which slots are taken already: of one group, or of many in a digest."""
+        """Tell people of that for which somebody took slots who has died since: of one group, or of many in a digest.
+
+        Each slot is taken over, so that nobody else does it, too, and not again each minute where it cannot be settled.
+        """
+        took = [one for due in dues if (one := self._take_over(due)) is not None]
+        return not took or self._tell_of(took)
+
+    def _tell_of(self, dues: Sequence[Due]) -> bool:
         alerts = [Alert(due.slot, due.group, due.window, self.now(), due.seen_before) for due in dues]
         alerts.sort(key=lambda alert: alert.severity.urgency)
         try:
@@ -75,6 +82,13 @@ class Telling:
                 return None
             wanted = replace(better, in_digest=due.slot.in_digest)
         return None
+
+    def _take_over(self, due: Due) -> Due | None:
+        """Take a slot over; None where its window has changed: if it still is pending, another follow-up sees to it."""
+        slots, slot = taken_over(due.window.slots, due.slot, self.now())
+        if not self.store.replace(due.window, slots):
+            return None
+        return due._replace(window=replace(due.window, slots=slots), slot=slot)
 
     def _settle(self, dues: Sequence[Due], change: Callable[[Slots, Slot], Slots]) -> None:
         for due in dues:

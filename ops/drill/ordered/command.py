@@ -14,6 +14,7 @@ from ops.drill.ordered.account import Account
 from ops.drill.ordered.plan import MOST_EVENTS, Plan
 from ops.drill.ordered.run import Show, run
 from ops.drill.ordered.show import account_table, live, summary
+from ops.drill.told import Told, told_since
 from ops.failure import CallFailed
 from ops.stack import Stack
 
@@ -22,14 +23,15 @@ def drill(
     stack: Stack, keys: int, events: int, seed: int, timeout_seconds: float, *, is_calm: bool, as_json: bool
 ) -> int:
     """Run an ordered drill of `events` a key on `stack`; returns 0 where it balances, 1 where it does not."""
+    began = datetime.now(UTC)
     with nullcontext(lambda _: None) if as_json else live(Console(), keys * events) as show:
         account = rehearse(stack, keys, events, seed, timeout_seconds, show, is_calm=is_calm)
-    return tell(account, as_json=as_json)
+    return tell(account, told_since(stack, began), as_json=as_json)
 
 
-def tell(account: Account, *, as_json: bool) -> int:
+def tell(account: Account, told: Told | None = None, *, as_json: bool) -> int:
     """Print an account; returns 0 where it balances, 1 where it does not."""
-    return telling.tell(account, (account_table(account), summary(account)), as_json=as_json)
+    return telling.tell(account, (account_table(account), summary(account)), told, as_json=as_json)
 
 
 def rehearse(

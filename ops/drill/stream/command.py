@@ -14,20 +14,22 @@ from ops.drill.stream import plan as planning
 from ops.drill.stream.account import Account
 from ops.drill.stream.run import Show, run
 from ops.drill.stream.show import HOW_FAILURES_ARE_COUNTED, account_table, live, summary
+from ops.drill.told import Told, told_since
 from ops.stack import Stack
 
 
 def drill(stack: Stack, clicks: int, seed: int, timeout_seconds: float, *, as_json: bool) -> int:
     """Run a drill of the stream on `stack`; returns 0 where it balances, 1 where it does not."""
+    began = datetime.now(UTC)
     with nullcontext(lambda _: None) if as_json else live(Console(), clicks) as show:
         account = rehearse(stack, clicks, seed, timeout_seconds, show)
-    return tell(account, as_json=as_json)
+    return tell(account, told_since(stack, began), as_json=as_json)
 
 
-def tell(account: Account, *, as_json: bool) -> int:
+def tell(account: Account, told: Told | None = None, *, as_json: bool) -> int:
     """Print an account; returns 0 where it balances, 1 where it does not."""
     counted = Text(HOW_FAILURES_ARE_COUNTED, "dim")
-    return telling.tell(account, (account_table(account), counted, summary(account)), as_json=as_json)
+    return telling.tell(account, (account_table(account), counted, summary(account)), told, as_json=as_json)
 
 
 def rehearse(stack: Stack, clicks: int, seed: int, timeout_seconds: float, show: Show = lambda _: None) -> Account:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-import stamina  # noqa: TID253  # a test has no cold start
+import stamina  # a test has no cold start
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st

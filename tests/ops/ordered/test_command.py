@@ -12,7 +12,7 @@ from ops.stack import Stack
 from tests.ops.command import Command
 from tests.ops.ordered.world import World
 
-pytestmark = pytest.mark.usefixtures("found_by_commands")
+pytestmark = pytest.mark.usefixtures("found_by_commands", "told")
 
 SMALL = ("drill", "--ordered", "--keys", "3", "--events", "4")
 
@@ -23,6 +23,7 @@ def test_it_prints_the_account_as_one_json_document(command: Command, world: Wor
     account = json.loads(ran.out)
     assert (ran.exit_code, ran.err) == (0, "")
     assert (account["sent"], account["order_violations"], account["keys_left"]) == (12, 0, 0)
+    assert (account["groups"], account["alerts"]) == (2, 0)
     assert set(account["dead"]) == {"permanent", "crashed"}
 
 
@@ -36,6 +37,7 @@ def test_people_see_a_table_and_one_sentence(command: Command, world: World) -> 
         assert words in said
     assert "unrelated keys: delay p50, p99" in said
     assert "It balances: every event ended where it belongs, and each key in its order." in said
+    assert said.endswith("Failures: 5 in 2 groups. Alerts sent: 0")
 
 
 def test_a_calm_drill_finishes_everything(command: Command, world: World) -> None:
@@ -50,7 +52,7 @@ def test_it_says_no_where_it_does_not_balance(command: Command, world: World) ->
     ran = command(*SMALL, "--timeout", "10")
 
     assert ran.exit_code == 1
-    assert ran.out.rstrip().endswith("It does not balance: see the table.")
+    assert "It does not balance: see the table.\nFailures: " in ran.out
 
 
 @pytest.mark.parametrize("is_balanced", [True, False])

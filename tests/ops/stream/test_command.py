@@ -13,7 +13,7 @@ from tests.fakes.faults import Fault
 from tests.ops.command import Command
 from tests.ops.stream.world import World
 
-pytestmark = pytest.mark.usefixtures("found_by_commands")
+pytestmark = pytest.mark.usefixtures("found_by_commands", "told")
 
 
 def test_it_prints_the_account_as_one_json_document(command: Command) -> None:
@@ -22,6 +22,7 @@ def test_it_prints_the_account_as_one_json_document(command: Command) -> None:
     account = json.loads(ran.out)
     assert (ran.exit_code, ran.err) == (0, "")
     assert (account["clicks"], account["lost"]) == (60, 0)
+    assert (account["groups"], account["alerts"]) == (2, 0)
 
 
 def test_people_see_a_table_how_failures_are_counted_and_one_sentence(command: Command) -> None:
@@ -32,7 +33,7 @@ def test_people_see_a_table_how_failures_are_counted_and_one_sentence(command: C
     assert "Where each click ended" in said
     assert "│ clicks sent │ 60 │" in said
     assert "Failed records are counted by their pipeline events" in said
-    assert "It balances: every click ended where it belongs." in said
+    assert "It balances: every click ended where it belongs. Failures: 5 in 2 groups." in said
 
 
 def test_it_says_no_where_it_does_not_balance(command: Command, world: World) -> None:
@@ -51,7 +52,7 @@ def test_it_does_not_speak_of_what_is_lost_where_nothing_is(command: Command, wo
     ran = command("drill", "--stream", "--events", "10")
 
     assert ran.exit_code == 1
-    assert ran.out.rstrip().endswith("It does not balance: see the table.")
+    assert "It does not balance: see the table.\nFailures: " in ran.out
 
 
 def test_a_stack_that_allows_no_drills_says_which_parameter_does(stack: Stack, world: World, command: Command) -> None:

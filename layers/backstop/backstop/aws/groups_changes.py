@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from backstop.aws.groups_items import (
     KEPT,
@@ -19,6 +19,8 @@ from backstop.aws.groups_items import (
 )
 from backstop.budget import Budget, Slots, Window
 from backstop.occurrence import Tally
+
+_AS_IT_WAS: Final = "window_opened = :opened AND window_count = :count AND slots = :were"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,8 @@ def opening(tally: Tally, now: datetime, slots: Slots, past: Window | None, item
     }
     if past is None:
         return replace(change, sets=sets, condition="attribute_not_exists(window_opened)")
-    values = {**change.values, "was": number(millis(past.opened))}
     sets["windows_before"] = remembered(item, past)
-    return replace(change, sets=sets, values=values, condition="window_opened = :was")
+    return replace(change, sets=sets, values={**change.values, **_as_it_was(past)}, condition=_AS_IT_WAS)
 
 
 def replacing(window: Window, slots: Slots) -> Change:
@@ -124,13 +125,15 @@ def replacing(window: Window, slots: Slots) -> Change:
     return Change(window.group, {"slots": {"S": slots.serialise()}}, condition=condition, values=values)
 
 
-def closing(window: Window, *, is_over: bool) -> Change:
+def closing(window: Window) -> Change:
     """Take a window out of the open ones, if it still is as it was."""
-    values = {
+    removes = ("is_open", "acked_at", "acked_by")
+    return Change(window.group, removes=removes, condition=_AS_IT_WAS, values=_as_it_was(window))
+
+
+def _as_it_was(window: Window) -> dict[str, Any]:
+    return {
         "opened": number(millis(window.opened)),
         "count": number(window.count),
         "were": {"S": window.slots.serialise()},
     }
-    condition = "window_opened = :opened AND window_count = :count AND slots = :were"
-    removes = ("is_open", "acked_at", "acked_by") if is_over else ("is_open",)
-    return Change(window.group, removes=removes, condition=condition, values=values)

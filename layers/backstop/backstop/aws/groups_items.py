@@ -81,7 +81,7 @@ def group_of(item: Item) -> Group:
             note=_text(item, "note"),
             **{name: _text(item, name) for name in _TEXTS},
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise StoreUnavailable(f"the item of group {_text(item, 'group')} is not as it was written: {error}") from error
 
 
@@ -97,13 +97,13 @@ def window_of(item: Item) -> Window | None:
             count=int(item["window_count"]["N"]),
             slots=Slots.parse(item["slots"]["S"]),
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise StoreUnavailable(f"the window of group {_text(item, 'group')} is not as written: {error}") from error
 
 
 def windows_before(item: Item) -> list[tuple[datetime, int]]:
     """Read when a group's earlier windows opened and how often it failed in each, the newest first."""
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError, RecursionError):
         return [(_at(opened), int(count)) for opened, count in json.loads(_text(item, "windows_before") or "[]")]
     return []
 
@@ -115,7 +115,7 @@ def remembered(item: Item, replaced: Window) -> dict[str, str]:
 
 
 def _parts(text: str) -> tuple[tuple[str, str], ...]:
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError, RecursionError):
         return tuple((str(name), str(value)) for name, value in json.loads(text or "[]"))
     return ()
 

@@ -108,10 +108,10 @@ class GroupsTable:
         for start in range(0, len(groups), _MAX_KEYS):
             yield from self._windows(groups[start : start + _MAX_KEYS])
 
-    def close(self, window: Window, *, is_over: bool) -> None:
+    def close(self, window: Window) -> None:
         """Take a window out of the open ones, if it still is as it was."""
         try:
-            self._change(closing(window, is_over=is_over))
+            self._change(closing(window))
         except Refused:
             return  # it goes on
 
@@ -121,7 +121,8 @@ class GroupsTable:
         expires = number(int((now + 12 * STORM).timestamp()))
         change = Change(f"#firsts#{span}", sets={"expires": expires}, adds={"firsts": number(count)})
         with answered(_NO_ANSWER):
-            answer = self._client.update_item(**change.request(self._table) | {"ReturnValues": "UPDATED_NEW"})
+            request = change.request(self._table) | {"ReturnValues": "ALL_NEW"}  # it is told though 0 is added
+            answer = self._client.update_item(**request)
         return int(answer["Attributes"]["firsts"]["N"])
 
     def _grow(self, tally: Tally, now: datetime) -> Counted:

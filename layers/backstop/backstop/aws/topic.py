@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ReadTimeoutError
 
-from backstop.alert import Publication, serialise
 from backstop.errors import NotPublished
+from backstop.publication import Publication, serialise
 from backstop.retry import retry
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Alerts: which were sent, and whether one arrives."""

@@ -1,0 +1,1 @@
+"""Failed events: where each is now, and what befell it."""

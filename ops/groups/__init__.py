@@ -1,0 +1,1 @@
+"""Groups of failures: which there are, why, and what an operator decides about them."""
