@@ -49,7 +49,8 @@ def test_that_was_never_read_is_a_fault(client: SecretsManagerClient) -> None:
 
 def test_without_an_answer_is_a_fault() -> None:
     config = Config(connect_timeout=0.2, retries={"total_max_attempts": 1})
-    nobody = boto3.client("secretsmanager", region_name="eu-west-1", endpoint_url="http://127.0.0.1:1", config=config)
+    session = boto3.Session("test", "test", region_name="eu-west-1")
+    nobody = session.client("secretsmanager", endpoint_url="http://127.0.0.1:1", config=config)
     with pytest.raises(SystemFault, match="EndpointConnectionError"):
         Secret(nobody, "channels").text()
 
