@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,8 +13,9 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from ops import sending_file, status
+from ops import audit_trail, sending_file, status
 from ops.alerts import cli as alerts_cli
+from ops.dlq import cli as dlq_cli
 from ops.drill.command import drill as run_drill
 from ops.drill.ordered.command import drill as run_ordered_drill
 from ops.drill.stream.command import drill as run_stream_drill
@@ -24,8 +26,11 @@ from ops.groups import cli as groups_cli
 from ops.keys import cli as keys_cli
 from ops.local import cli as local_cli
 from ops.options import AsJson, DrillEvents, IsLocal, Seed, StackName
+from ops.redrive import cli as redrive_cli
 from ops.replay import cli as replay_cli
 from ops.stack import Stack
+from ops.times import since as read_since
+from ops.where.show import show as show_where
 
 app = typer.Typer(
     name="backstop",
@@ -36,8 +41,10 @@ app = typer.Typer(
 )
 app.add_typer(groups_cli.app, name="groups")
 app.add_typer(events_cli.app, name="events")
+app.add_typer(redrive_cli.app, name="redrive")
 app.add_typer(alerts_cli.app, name="alerts")
 app.add_typer(keys_cli.app, name="keys")
+app.add_typer(dlq_cli.app, name="dlq")
 app.add_typer(replay_cli.app, name="stream")
 app.add_typer(local_cli.app, name="local")
 
@@ -101,6 +108,39 @@ def send(
 def show_status(stack: StackName = "backstop", local: IsLocal = False, as_json: AsJson = False) -> None:
     """Show queues, streams, functions and alarms. Exit code 1 if an alarm rings."""
     raise typer.Exit(status.show(Stack.of(stack, is_local=local), as_json=as_json))
+
+
+@app.command()
+def where(
+    event_id: Annotated[
+        str, typer.Argument(metavar="EVENT_ID", help="The event's id; after -- where it begins with a dash.")
+    ],
+    key: Annotated[str, typer.Option(help="Its key, where you know it: it is looked for there.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How much of its history to show, the newest.")] = 50,
+    stack: StackName = "backstop",
+    local: IsLocal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show where an event is now and all that happened to it. Exit code 1 if nothing is known of it."""
+    raise typer.Exit(show_where(Stack.of(stack, is_local=local), event_id, key, limit, as_json=as_json))
+
+
+@app.command(name="audit-trail")
+def show_audit_trail(
+    since: Annotated[
+        str, typer.Option(help="Only what was done since: 2026-11-21T09:00 (UTC), or 30m, 2h, 3d ago.")
+    ] = audit_trail.SINCE,
+    word: Annotated[
+        str, typer.Option("--command", metavar="WORD", help='Only commands with this word, or these: "keys skip".')
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many entries to show, the newest.")] = 50,
+    stack: StackName = "backstop",
+    local: IsLocal = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what operators changed: who, what, how many, when, and what came of it, the newest first."""
+    moment = read_since(since, datetime.now(UTC))
+    raise typer.Exit(audit_trail.show(Stack.of(stack, is_local=local), moment, word, limit, as_json=as_json))
 
 
 @app.command()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,8 +25,10 @@ class Entry(NamedTuple):
 
     number: int
     body: str
-    attributes: dict[str, Any]
+    attributes: Mapping[str, Any]
     size: int
+    system: Mapping[str, Any] = MappingProxyType({})
+    """What SQS itself is told of it, besides body and attributes."""
 
     @classmethod
     def of(cls, number: int, body: str, attributes: dict[str, str] | None = None) -> Entry:
@@ -53,17 +56,18 @@ def send(client: SQSClient, queue_url: str, entries: Iterable[Entry]) -> Iterato
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
         running: set[Future[Sent]] = set()
         for batch in batches:
-            running.add(pool.submit(_send_batch, client, queue_url, batch))
+            running.add(pool.submit(send_batch, client, queue_url, batch))
             if len(running) >= 2 * CALLS_AT_ONCE:
                 ended, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (call.result() for call in ended)
         yield from (call.result() for call in running)
 
 
-def _send_batch(client: SQSClient, queue_url: str, batch: list[Entry]) -> Sent:
-    """Botocore tries a broken connection again by itself, a few times."""
+def send_batch(client: SQSClient, queue_url: str, batch: Sequence[Entry]) -> Sent:
+    """Send what fits one call. Botocore tries a broken connection again by itself, a few times."""
     request: list[Any] = [
-        {"Id": str(entry.number), "MessageBody": entry.body, "MessageAttributes": entry.attributes} for entry in batch
+        {"Id": str(entry.number), "MessageBody": entry.body, "MessageAttributes": entry.attributes, **entry.system}
+        for entry in batch
     ]
     try:
         answer = client.send_message_batch(QueueUrl=queue_url, Entries=request)

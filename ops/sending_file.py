@@ -15,10 +15,16 @@ from rich.console import Console
 
 from backstop.event import MAX_ID_LENGTH
 from backstop.message import MAX_BYTES
+from ops import audit
 from ops.failure import CallFailed
+from ops.ndjson import object_of, text_of
 from ops.progress import by_bytes
 from ops.sending import Entry, Sent, send
 from ops.stack import Stack
+from ops.tables import warn
+
+SUBJECT: Final = "queue EventsQueue"
+"""What the audit calls what is sent to."""
 
 _SHOWN: Final = 20
 
@@ -61,6 +67,7 @@ def send_file(file: Path, stack: Stack, *, from_line: int, as_json: bool) -> int
     url = stack.output("EventsQueueUrl")
     with ExitStack() as resources:
         source, size = _open(file, resources)
+        entry = audit.record(stack, shlex.join(["send", str(file), "--from-line", str(from_line)]), SUBJECT, 0)
         display = resources.enter_context(by_bytes(console))
         task = display.add_task("sending", total=size)
         try:
@@ -69,9 +76,18 @@ def send_file(file: Path, stack: Stack, *, from_line: int, as_json: bool) -> int
         except KeyboardInterrupt:
             outcome.broken = "stopped"
     _tell(console, file, stack, outcome)
+    unwritten = audit.conclude(stack, entry, _failure(outcome), outcome.sent)
+    if unwritten:
+        warn(f"what came of it could not be written down: {unwritten}")
     if as_json:
         print(json.dumps({"sent": outcome.sent, "bad": outcome.bad, "next_line": outcome.next_line}))
     return int(bool(outcome.bad or outcome.broken))
+
+
+def _failure(outcome: Outcome) -> str:
+    """Say why not all of the file is sent; nothing where it is."""
+    bad = f"{len(outcome.bad):,} bad lines" if outcome.bad else ""
+    return ", ".join(filter(None, (outcome.broken, bad)))
 
 
 def _entries(source: BinaryIO, from_line: int, outcome: Outcome, advance: Callable[[int], None]) -> Iterator[Entry]:
@@ -97,20 +113,8 @@ def _entries(source: BinaryIO, from_line: int, outcome: Outcome, advance: Callab
 
 
 def _entry(number: int, line: bytes) -> Entry:
-    if number == 1:
-        line = line.removeprefix(b"\xef\xbb\xbf")
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 at byte {error.start + 1}") from None
-    try:
-        event = json.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
-    if not isinstance(event, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004  # of a line, not of an argument
+    text = text_of(number, line)
+    event = object_of(text)
     event_id = event.get("id")
     if not isinstance(event_id, str) or not 0 < len(event_id) <= MAX_ID_LENGTH:
         raise ValueError(f"no `id` of 1 to {MAX_ID_LENGTH} characters")

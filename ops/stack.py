@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=32)
@@ -133,6 +134,12 @@ class Stack:
     def sns(self) -> SNSClient:
         """The client of SNS."""
         client: SNSClient = self._client("sns")
+        return client
+
+    @cached_property
+    def machines(self) -> SFNClient:
+        """The client of Step Functions."""
+        client: SFNClient = self._client("stepfunctions")
         return client
 
     @cached_property

@@ -13,7 +13,7 @@ _SPAN: Final = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def since(text: str, now: datetime) -> datetime:
+def since(text: str, now: datetime, option: str = "--since") -> datetime:
     """Read a time: ISO 8601 (UTC unless it says otherwise), or how long ago: 30m, 2h, 3d. Raises CallFailed."""
     try:
         ago = _span(text)
@@ -21,7 +21,7 @@ def since(text: str, now: datetime) -> datetime:
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise CallFailed(
-            f"--since {harmless(text)}: a time such as 2026-11-21T09:00, or how long ago: 30m, 2h, 3d"
+            f"{option} {harmless(text)}: a time such as 2026-11-21T09:00, or how long ago: 30m, 2h, 3d"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The command `backstop events`: where failed events are now, and what befell them."""
+"""The command `backstop events`: where the failed events of a group are now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from ops.failed_events import listing
-from ops.failed_events import show as showing
 from ops.failed_events.history import Where
 from ops.groups.found import NotFound
 from ops.options import AsJson, IsLocal, StackName
@@ -16,20 +15,14 @@ from ops.stack import Stack
 from ops.tables import warn
 from ops.times import since as read_since
 
-app = typer.Typer(help="Failed events: where each is now, and what befell it.", no_args_is_help=True)
+app = typer.Typer(help="Failed events: where those of a group are now.", no_args_is_help=True)
 
-EventId = Annotated[
-    str, typer.Argument(metavar="EVENT_ID", help="The event's id; after -- where it begins with a dash.")
-]
 Limit = Annotated[int, typer.Option(min=1, max=100_000, help="How many to show, the newest.")]
 
 
-@app.command()
-def show(
-    event_id: EventId, limit: Limit = 50, stack: StackName = "backstop", local: IsLocal = False, as_json: AsJson = False
-) -> None:
-    """Show where an event is now and what befell it. Exit code 1 if it never failed, or that is forgotten."""
-    raise typer.Exit(showing.show(Stack.of(stack, is_local=local), event_id, limit, as_json=as_json))
+@app.callback()
+def events() -> None:
+    """Name the group, so that its only command is called by its own name."""
 
 
 @app.command(name="list")

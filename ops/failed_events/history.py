@@ -21,6 +21,7 @@ from ops.times import iso
 _LONGEST_ID: Final = 2048
 """Bytes that a partition key takes (DynamoDB quotas)."""
 _PAGE: Final = 100
+_LARGE_PAGE: Final = 500
 
 
 class Where(StrEnum):
@@ -78,7 +79,7 @@ def of_event(stack: Stack, event_id: str, limit: int) -> list[Befell]:
     It goes by its id as the logs tell it: redacted.
     """
     kept = redact(event_id)
-    if not _is_possible(kept):
+    if not is_possible(kept):
         return []
     query: dict[str, Any] = {
         "KeyConditionExpression": "event_id = :id",
@@ -104,7 +105,12 @@ def of_group(stack: Stack, group: str, since: datetime | None = None, state: Whe
                 yield now
 
 
-def _spreads(stack: Stack, group: str, since: datetime | None) -> list[Iterator[Befell]]:
+def rows_of_group(stack: Stack, group: str) -> Iterator[Befell]:
+    """Return what befell a group's events, the newest first, as the index knows it: it may be a moment behind."""
+    return heapq.merge(*_spreads(stack, group, None, _LARGE_PAGE), key=attrgetter("at"), reverse=True)
+
+
+def _spreads(stack: Stack, group: str, since: datetime | None, page_size: int = _PAGE) -> list[Iterator[Befell]]:
     """Return the rows of each partition that a group's are spread over."""
     later = "" if since is None else " AND #at >= :since"
     values: dict[str, Any] = {} if since is None else {":since": {"S": iso(since).partition("+")[0]}}
@@ -115,7 +121,7 @@ def _spreads(stack: Stack, group: str, since: datetime | None) -> list[Iterator[
         _newest_first(
             stack,
             query | {"ExpressionAttributeValues": values | {":spread": {"S": f"{group}#{number}"}}},
-            _PAGE,
+            page_size,
         )
         for number in range(SPREADS)
     ]
@@ -140,7 +146,7 @@ def _befell(item: Mapping[str, Any]) -> Befell:
     return Befell(**{name: str(item.get(name, {}).get("S", "")) for name in _TEXTS}, attempt=attempt)
 
 
-def _is_possible(event_id: str) -> bool:
+def is_possible(event_id: str) -> bool:
     """Return whether DynamoDB could have an id: a terminal's words may be no text at all."""
     try:
         return 0 < len(event_id.encode()) <= _LONGEST_ID

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from backstop.alert import label
 from backstop.groups import Group, State
 from backstop.occurrence import Severity
+from ops.groups import counts
+from ops.groups.counts import Counts
 from ops.groups.found import Known, list_groups, what
 from ops.stack import Stack
 from ops.tables import cell, say, warn
@@ -22,7 +25,11 @@ from ops.times import iso
 RECENT: Final = "14d"
 """How far back groups are shown where nobody says otherwise: what is older is history."""
 
-_COLUMNS: Final = ("group", "state", "severity", "what", "becomes", "times", "first seen", "last seen", "release")
+_COLUMNS: Final = ("group", "what", "times\nlast hour", "now", "seen")
+_WHOLE: Final = ("group", "times\nlast hour", "now")
+"""What is not folded: it is copied into the next command, or would not be read any more."""
+_WIDTHS: Final = {"seen": 16}
+"""What takes no more, so that there is room for what fails: `first 20 min ago`."""
 _RANKS: Final = {state: rank for rank, state in enumerate(State)}
 _BECOMES: Final = {
     "Retry": "tried again",
@@ -39,15 +46,19 @@ def show(stack: Stack, state: State | None, seen_since: datetime | None, limit: 
     groups, unread = list_groups(stack)
     recent = [one for one in groups if seen_since is None or one.group.last_seen >= seen_since]
     found = in_order((one for one in recent if state in (None, one.group.state(now))), now)
+    shown = found[:limit]
+    counted, why_not = counts.count(stack, [one.group.group for one in shown], now)
     if as_json:
-        told = [fields(one.group, now) for one in found[:limit]]
-        print(json.dumps({"groups": told, "total": len(found), "older": len(groups) - len(recent), "unread": unread}))
+        told = [fields(one.group, now) | counts.fields(counted.get(one.group.group)) for one in shown]
+        others = {"total": len(found), "older": len(groups) - len(recent), "unread": unread, "uncounted": why_not}
+        print(json.dumps({"groups": told} | others))
         return 0
     if found:
-        Console(highlight=False).print(_table(found[:limit], now))
+        Console(highlight=False).print(_table(shown, counted, now))
     else:
         say(_nothing(state, seen_since if len(recent) < len(groups) else None))
     _tell_of_others(len(found), limit, len(groups) - len(recent), unread)
+    tell_uncounted(why_not)
     return 0
 
 
@@ -112,26 +123,41 @@ def _tell_of_others(found: int, limit: int, older: int, unread: list[str]) -> No
         warn(f"not read: {why}")
 
 
-def _table(groups: list[Known], now: datetime) -> Table:
-    table = Table()
+def tell_uncounted(why_not: str) -> None:
+    """Say why it is not known how many events are where, if it is not."""
+    if why_not:
+        warn(f"how many events are dead, parked or retrying is not known: {why_not}")
+
+
+def _table(groups: list[Known], counted: Mapping[str, Counts], now: datetime) -> Table:
+    table = Table(show_lines=True)
     for column in _COLUMNS:
-        table.add_column(column, overflow="fold", no_wrap=column == "group")
+        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE, max_width=_WIDTHS.get(column))
     for one in groups:
         group = one.group
-        cells = (
-            label(group.group),
-            state_of(group, now),
-            group.severity,
-            what(group),
-            becomes(group),
-            f"{group.occurrences:,}",
-            f"{span(now - group.first_seen)} ago",
-            f"{span(now - group.last_seen)} ago",
-            releases(group),
-        )
         style = _STYLES.get(group.severity, "") if group.state(now) is State.OPEN else ""
-        table.add_row(*map(cell, cells), style=style)
+        table.add_row(*map(_lines, _cells(group, counted.get(group.group), now)), style=style)
     return table
+
+
+def _cells(group: Group, counts: Counts | None, now: datetime) -> Iterable[Iterable[str]]:
+    """Return the lines of each cell: a line a fact, so that a terminal of 100 columns has room for all."""
+    release = releases(group)
+    return (
+        (label(group.group), state_of(group, now), group.severity),
+        (what(group), ", ".join(filter(None, (group.kind, group.function))), becomes(group)),
+        (f"{group.occurrences:,}", "?" if counts is None else counts.sparkline()),
+        ("?",) if counts is None else counts.in_words(),
+        (
+            f"first {span(now - group.first_seen)} ago",
+            f"last {span(now - group.last_seen)} ago",
+            f"in {release}" if release else "",
+        ),
+    )
+
+
+def _lines(texts: Iterable[str]) -> Text:
+    return Text("\n").join(map(cell, filter(None, texts)))
 
 
 def releases(group: Group) -> str:

@@ -17,9 +17,11 @@ from backstop.groups import Group, State
 from ops import audit
 from ops.failed_events.history import Befell, of_group
 from ops.failed_events.listing import lines
+from ops.groups import counts
+from ops.groups.counts import Counts
 from ops.groups.deciding import subject_of
 from ops.groups.found import Known, find, what
-from ops.groups.listing import becomes, fields, releases, state_of
+from ops.groups.listing import becomes, fields, releases, state_of, tell_uncounted
 from ops.stack import Stack
 from ops.tables import facts, rows, say
 from ops.terminal import span
@@ -32,6 +34,7 @@ class Shown(NamedTuple):
     known: Known
     events: Sequence[Befell]
     done: Sequence[audit.Entry]
+    counts: Counts | None
 
 
 def show(stack: Stack, name: str, events: int, *, as_json: bool) -> int:
@@ -40,11 +43,13 @@ def show(stack: Stack, name: str, events: int, *, as_json: bool) -> int:
     known = find(stack, name)
     group = known.group.group
     newest = list(islice(of_group(stack, group), events)) if events else []
-    shown = Shown(known, newest, audit.history(stack, subject_of(group)))
+    counted, why_not = counts.count(stack, [group], now)
+    shown = Shown(known, newest, audit.history(stack, subject_of(group)), counted.get(group))
     if as_json:
-        print(json.dumps(_told(shown, now)))
-    else:
-        _print(shown, stack, now)
+        print(json.dumps(_told(shown, now) | {"uncounted": why_not}))
+        return 0
+    _print(shown, stack, now)
+    tell_uncounted(why_not)
     return 0
 
 
@@ -64,6 +69,7 @@ def _told(shown: Shown, now: datetime) -> dict[str, Any]:
         **about,
         **decided,
         **whos,
+        **counts.fields(shown.counts),
         "window": None if known.window is None else _window(known.window),
         "windows_before": [{"opened": iso(opened), "count": count} for opened, count in known.before],
         "events": [event.fields() for event in shown.events],
@@ -90,7 +96,7 @@ def _done(entries: Iterable[audit.Entry]) -> list[dict[str, Any]]:
 def _print(shown: Shown, stack: Stack, now: datetime) -> None:
     console = Console(highlight=False)
     known, group = shown.known, shown.known.group
-    console.print(facts(_about(known, now) | _decided(known)))
+    console.print(facts(_about(known, now) | _counted(shown.counts) | _decided(known)))
     if group.error:
         say(f"One of them says (values replaced): {group.error}")
     if known.before:
@@ -124,6 +130,12 @@ def _about(known: Known, now: datetime) -> dict[str, Any]:
         "window": "" if known.window is None else _window_in_words(known.window, now),
         "event": group.event_id,
     }
+
+
+def _counted(counted: Counts | None) -> dict[str, str]:
+    if counted is None:
+        return {"now": "?", "last hour": "?"}
+    return {"now": ", ".join(counted.in_words()), "last hour": counted.sparkline()}
 
 
 def _window_in_words(window: Window, now: datetime) -> str:

@@ -168,6 +168,7 @@ def _letter(head: Parked, found: Found, now: datetime) -> Outgoing | None:
         event_id=head.event_id,
         key=found.lock.key,
         source_queue=history.source_queue or queue_name(head.record),
+        sequence=head.sequence,
         not_before=None,
     )
     return outgoing(read(head.record, head.event_id, frozenset(), now), trail, 0)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -67,13 +66,9 @@ def find(stack: Stack, table: ParkedTable, key: str, now: datetime) -> Found | N
 
 
 def history_of(stack: Stack, event: Parked, now: datetime) -> Trail:
-    """Return what befell an event, as it is told: of a dead one too, whose attempts would start anew."""
+    """Return what befell an event, as it was written: of a dead one too, whose attempts would start anew."""
     queues = frozenset(url.rpartition("/")[2] for url in stack.queue_urls.values()) | {queue_name(event.record)}
-    trail = Trail.parse(event.trail, queues, now)
-    if trail.verdict != "dead":
-        return trail
-    as_it_was = json.dumps({**json.loads(event.trail), "verdict": "retry"})
-    return replace(Trail.parse(as_it_was, queues, now), verdict="dead")
+    return Trail.written(event.trail, queues, now)
 
 
 def not_parked(key: str) -> str:

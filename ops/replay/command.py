@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,15 +16,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ops import audit
 from ops.failure import CallFailed
 from ops.progress import by_bytes
 from ops.replay.run import Outcome, Replay, Rules, find
 from ops.stack import Stack
+from ops.tables import warn
 from ops.terminal import harmless
 from ops.times import since as read_since
 
 ERRORS: Final = "errors/"
 """Where the template's stream keeps what was not transformed."""
+SUBJECT: Final = "stream ClicksStream"
+"""What the audit calls what is replayed to."""
 
 
 def replay(stack: Stack, prefix: str, since: str | None, rules: Rules, *, as_json: bool) -> int:
@@ -36,6 +41,8 @@ def replay(stack: Stack, prefix: str, since: str | None, rules: Rules, *, as_jso
     moment = None if since is None else read_since(since, datetime.now(UTC))
     console = Console(stderr=True, highlight=False)
     objects = find(stack.s3, bucket, prefix, moment)
+    is_changing = bool(objects) and not rules.is_dry_run
+    entry = audit.record(stack, _words(prefix, since, rules), SUBJECT, 0) if is_changing else None
     with _stopped_by_signals(console) as is_stopped:
         running = Replay(stack.s3, stack.firehose_once, bucket, stream, rules, is_stopped)
         with by_bytes(console) as display:
@@ -46,9 +53,38 @@ def replay(stack: Stack, prefix: str, since: str | None, rules: Rules, *, as_jso
         since_then = "" if moment is None else f" since {moment:%Y-%m-%d %H:%M:%S %Z}"
         console.print(Text(harmless(f"There is nothing below s3://{bucket}/{prefix}{since_then}.")), soft_wrap=True)
     _tell(console, running.outcome, rules)
+    if entry is not None:
+        _conclude(stack, entry, running.outcome)
     if as_json:
         print(json.dumps(asdict(running.outcome) | {"dry_run": rules.is_dry_run}))
     return int(not running.outcome.is_complete)
+
+
+def _words(prefix: str, since: str | None, rules: Rules) -> str:
+    """Return the command as it would be typed."""
+    options = [*(("--since", since) if since else ()), "--max-replays", str(rules.max_replays)]
+    return shlex.join(
+        ["stream", "replay", "--from", prefix, *options, *(["--resend-doubtful"] if rules.resends_doubtful else [])]
+    )
+
+
+def _conclude(stack: Stack, entry: audit.Entry, outcome: Outcome) -> None:
+    unwritten = audit.conclude(stack, entry, _failure(outcome), outcome.sent)
+    if unwritten:
+        warn(f"what came of it could not be written down: {unwritten}")
+
+
+def _failure(outcome: Outcome) -> str:
+    """Say why not all of it is on the stream; nothing where it is."""
+    if outcome.is_complete or outcome.stopped:
+        return outcome.stopped
+    left = {
+        "in doubt": sum(outcome.in_doubt.values()),
+        "replayed too often": outcome.rounds_used_up,
+        "too large": outcome.too_large,
+        "objects not read": len(outcome.unreadable),
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in left.items() if count)
 
 
 def _below_errors(prefix: str, bucket: str) -> str:

@@ -20,13 +20,13 @@ class Acts:
 
     worker: Worker
     queue: FakeQueue
-    dies: Callable[[str], None]
+    dies: Callable[[Outgoing], None]
     wakes: Callable[[Sequence[str]], None]
 
     def bury(self, letter: Outgoing) -> str:
         try:
             with self.worker.around("bury"):
-                self.dies(letter.message.event_id)
+                self.dies(letter)
         except StoreUnavailable as error:
             return str(error)
         return ""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from backstop.parking import State
+from tests.backstop.ordered_order import of_held_keys
 from tests.backstop.ordered_world import VISIBILITY, World
 
 MOST_ROUNDS: Final = 60
@@ -17,8 +18,10 @@ def require_right(world: World) -> None:
     assert world.wrong == []
     events = [event for sent in world.sent.values() for event in sent]
     assert [event for event in events if not world.is_safe(event)] == [], "lost"
-    for key in world.sent:
-        lock, parked = world.lock(key), world.parked(key)
+    parked_events = {key: world.parked(key) for key in world.sent}
+    assert of_held_keys(world.parking.kept_locks, parked_events) == [], "held for what is not their head"
+    for key, parked in parked_events.items():
+        lock = world.lock(key)
         assert (0 if lock is None else lock.waiting) == len(parked), "a lock counts the events that wait for it"
         if lock is not None and lock.state is State.HELD:
             assert world.runner.scripts[lock.head].may_be_dead(), "held, for no fault of its own"
@@ -53,7 +56,10 @@ def require_settled(world: World) -> None:
 
 
 def require_key_settled(world: World, key: str) -> None:
-    """Require that a key's events are done or put aside; where it is held, all from its dead head on wait."""
+    """Require that a key's events are done or put aside; where it is held, all from its dead head on wait.
+
+    Where the head was put back, later ones may have been done before.
+    """
     sent, lock = world.sent[key], world.lock(key)
     if lock is None:
         assert world.parked(key) == []
@@ -61,5 +67,7 @@ def require_key_settled(world: World, key: str) -> None:
         return
     waiting = [*world.parked(key), *(event for event in world.queued() if event[0] == key)]
     from_head = sent[sent.index(lock.head) :]
+    if lock.head in world.order.returned:
+        from_head = [event for event in from_head if not (world.is_done(event) or world.was_put_aside(event))]
     assert [event for event in from_head if event not in waiting] == []
     assert [event for event in from_head if world.is_done(event)] == []

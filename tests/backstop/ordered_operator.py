@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Protocol
 
-from backstop.parking import State
+from backstop.message import outgoing, read
+from backstop.parking import Lock, Parked, State
+from backstop.trail import Trail
+from tests.backstop.ordered_redrive import QUEUES, DeadLetters
 from tests.fakes.clock import VirtualClock
 from tests.fakes.parking import FakeParking
 
@@ -18,7 +21,7 @@ class Desk(Protocol):
 
     clock: VirtualClock
     parking: FakeParking
-    dead_letters: Counter[str]
+    dead_letters: DeadLetters
     discarded: set[str]
 
 
@@ -32,8 +35,16 @@ def decide(desk: Desk, act: str, key: str) -> None:
     head = next((event for event in events if event.name == lock.head), None)
     if head is not None and act != "retry":
         if act == "skip":
-            desk.dead_letters[head.event_id] += 1
+            _bury(desk, claimed, head)
         else:
             desk.discarded.add(head.event_id)
         desk.parking.put_aside(claimed, head, desk.clock.now())
     desk.parking.give_back(claimed, State.WAITING, desk.clock.now())
+
+
+def _bury(desk: Desk, lock: Lock, head: Parked) -> None:
+    trail = Trail.written(head.trail, QUEUES, desk.clock.now())
+    dead = replace(trail, verdict="dead", key=lock.key, source_queue="ordered.fifo", sequence=head.sequence)
+    sent = outgoing(read(head.record, head.event_id, QUEUES, desk.clock.now()), dead, 0)
+    assert sent is not None
+    desk.dead_letters.take(sent)

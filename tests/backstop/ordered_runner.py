@@ -48,6 +48,9 @@ class Watch(Protocol):
     def takes_effect(self, event_id: str) -> None:
         """Note that an event's effect happens."""
 
+    def ends(self) -> None:
+        """Note that what the current worker ran is over."""
+
 
 @dataclass
 class _Kept:
@@ -96,6 +99,8 @@ class Runner:
         except WorkerDied:
             script.deaths += 1
             raise
+        finally:
+            self._watch.ends()
 
     def _is_done_or_begins(self, event_id: str, message: Message) -> bool:
         """Put the record that says that an event is running, unless it is done."""

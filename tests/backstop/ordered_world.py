@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,21 +11,17 @@ from datetime import timedelta
 from random import Random
 from typing import Final
 
-from backstop.backoff import Backoff, Shape
-from backstop.drain import drain, sweep
-from backstop.effects import Circumstances
+from backstop.drain import LEASE_SLACK, drain, sweep
 from backstop.errors import StoreUnavailable
 from backstop.ingest import ingest
-from backstop.message import Record
-from backstop.parking import LeaseLost, Limits, Lock, OnDeadHead, State
-from backstop.process import Flow
-from backstop.sequence import Lane
-from backstop.verdict import Policy
-from tests.backstop import PARSE
+from backstop.message import Outgoing, Record
+from backstop.parking import LeaseLost, Lock, OnDeadHead, State
 from tests.backstop import record as a_record
-from tests.backstop.ordered_effects import Acts
+from tests.backstop.ordered_lane import lane_of
 from tests.backstop.ordered_operator import decide
-from tests.backstop.ordered_runner import ATTEMPTS, Runner, Script
+from tests.backstop.ordered_order import Order, wrong_about_beginning
+from tests.backstop.ordered_redrive import DeadLetters, redrive
+from tests.backstop.ordered_runner import Runner, Script
 from tests.backstop.ordered_worker import Worker
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Fault
@@ -36,7 +31,7 @@ from tests.fakes.source import A_MOMENT, record_of
 
 TIMEOUT: Final = timedelta(seconds=30)
 VISIBILITY: Final = 6 * TIMEOUT
-POLICY: Final = Policy(Backoff(timedelta(seconds=5), timedelta(seconds=20), Shape.FIXED), max_attempts=ATTEMPTS)
+IN_HAND: Final = TIMEOUT + LEASE_SLACK
 WAKE_UP: Final = a_record("wake-up", queue="drain")
 
 
@@ -51,7 +46,7 @@ class World:
     sent: dict[str, list[str]] = field(default_factory=dict)
     effects: list[str] = field(default_factory=list)
     """The events whose effect has happened, in the order in which it did."""
-    dead_letters: Counter[str] = field(default_factory=Counter)
+    order: Order = field(default_factory=Order)
     discarded: set[str] = field(default_factory=set)
     woken: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -63,7 +58,8 @@ class World:
         settings = QueueSettings(VISIBILITY, timedelta(days=14), is_fifo=True)
         self.queue = FakeQueue("ordered.fifo", self.clock, Random(0), settings)
         self.runner = Runner(self.clock, lambda: self.current, self)
-        self.parking = FakeParking(self.most, lambda call: self.current.around(call))
+        self.parking = FakeParking(self.most, self._around)
+        self.dead_letters = DeadLetters(self.clock)
 
     # What happens
 
@@ -85,7 +81,7 @@ class World:
     def start_drain(self, key: str) -> Worker:
         """Wake a worker for a key."""
         return self._start(
-            f"drain {key}", lambda worker: self._quietly(lambda: drain(key, WAKE_UP, self._lane(worker)))
+            f"drain {key}", lambda worker: self._quietly(lambda: drain(key, WAKE_UP, lane_of(self, worker)))
         )
 
     def drain_woken(self) -> None:
@@ -96,11 +92,18 @@ class World:
 
     def start_sweep(self) -> Worker:
         """Wake a worker for a sweep."""
-        return self._start("sweep", lambda worker: self._quietly(lambda: sweep(self._lane(worker))))
+        return self._start("sweep", lambda worker: self._quietly(lambda: sweep(lane_of(self, worker))))
 
     def start_operator(self, act: str, key: str) -> Worker:
         """Let a person `retry`, `skip` or `discard` the dead head of a key that is held."""
         return self._start(f"{act} {key}", lambda worker: self._quietly(lambda: decide(self, act, key)))
+
+    def start_redrive(self, redrive_id: str) -> Worker:
+        """Let a mover put the dead letters back into their places."""
+        return self._start(
+            f"redrive {redrive_id}",
+            lambda worker: self._quietly(lambda: redrive(self, worker, redrive_id, self.new_generation, IN_HAND)),
+        )
 
     def go_on(self, worker: Worker, fault: Fault | None = None) -> None:
         """Let a worker make its next call, which may fail."""
@@ -156,7 +159,8 @@ class World:
 
     def was_put_aside(self, event_id: str) -> bool:
         """Whether the others of its key go on without it: it is a dead letter, or a person discarded it."""
-        return event_id in self.dead_letters or event_id in self.discarded
+        is_out = self.dead_letters.has(event_id) or event_id in self.discarded
+        return is_out and event_id not in self.parked(event_id[0])
 
     def queued(self) -> list[str]:
         """Return the events in the queue."""
@@ -187,7 +191,7 @@ class World:
         return worker
 
     def _ingest(self, records: Sequence[Record], worker: Worker) -> None:
-        staying = ingest(records, self._lane(worker))
+        staying = ingest(records, lane_of(self, worker))
         worker.stand("answer")
         for record in records:
             if record["messageId"] not in staying:
@@ -198,43 +202,35 @@ class World:
         with suppress(StoreUnavailable, LeaseLost):  # its wake-up comes again, or the sweep finds its key
             flow()
 
-    def _lane(self, worker: Worker) -> Lane:
-        return Lane(
-            flow=Flow(
-                parse=PARSE,
-                run=self.runner.run,
-                were_running=self.runner.were_running,
-                remaining_millis=lambda: int((worker.deadline - self.clock.now()) / timedelta(milliseconds=1)),
-                now=self.clock.now,
-                dice=lambda: 0.5,
-                policy=POLICY,
-                kinds={},
-                queues=frozenset({"ordered.fifo"}),
-            ),
-            parking=self.parking,
-            effects=Acts(worker, self.queue, self._dies, self.woken.extend),
-            circumstances=Circumstances("/var/task", "r1", POLICY, self.clock.now),
-            limits=Limits(self.most, 1000),
-            on_dead_head=self.on_dead_head,
-            new_generation=lambda: next(self._generations),
-        )
+    def new_generation(self) -> int:
+        """Return a number that no lock began with."""
+        return next(self._generations)
 
-    def _dies(self, event_id: str) -> None:
+    def dies(self, letter: Outgoing) -> None:
+        """Take a dead letter, which must be one for its own fault."""
+        event_id = letter.message.event_id
         if not self.runner.scripts[event_id].may_be_dead():
             self.wrong.append(f"{event_id} is buried, for no fault of its own")
-        self.dead_letters[event_id] += 1
+        self.dead_letters.take(letter)
+
+    @contextmanager
+    def _around(self, call: str) -> Iterator[None]:
+        with self.current.around(call):
+            before = {key: self.parked(key) for key in self.sent} if call == "return_to_place" else {}
+            yield
+            for key, parked in before.items():
+                for event_id in set(self.parked(key)) - set(parked):
+                    self.order.was_put_back(event_id, self.workers)
 
     # What must not be
 
     def begins(self, event_id: str) -> None:
         """Note where an event runs before an earlier one of its key is out of the way, or while its key is held."""
-        key, lock = event_id[0], self.lock(event_id[0])
-        sent = self.sent[key]
-        waiting = [one for one in sent[: sent.index(event_id)] if not (self.is_done(one) or self.was_put_aside(one))]
-        if waiting:
-            self.wrong.append(f"{self.current.name} runs {event_id} before {waiting}")
-        if lock is not None and (lock.state is State.HELD or self.current.name == "ingest"):
-            self.wrong.append(f"{self.current.name} runs {event_id} while {key} is {lock.state} for {lock.head}")
+        self.wrong += wrong_about_beginning(self, event_id)
+
+    def ends(self) -> None:
+        """Note that what the current worker ran is over."""
+        self.order.ends(self.current)
 
     def takes_effect(self, event_id: str) -> None:
         """Note where a later event of its key had its effect before it. What was put aside has lost its place.
@@ -242,6 +238,9 @@ class World:
         The effect is conditional on the event's token, as the sample's is.
         """
         if event_id in self.effects:
+            return
+        if event_id in self.order.returned:
+            self.effects.append(event_id)
             return
         sent = self.sent[event_id[0]]
         later = [other for other in sent[sent.index(event_id) + 1 :] if other in self.effects]

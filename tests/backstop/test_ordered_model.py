@@ -45,7 +45,7 @@ ENDS: dict[str, Fault | None] = {
     "call fails": Fault.THROTTLED,
     "answer is lost": Fault.ANSWER_LOST,
 }
-HAPPENINGS = [*3 * ["ingest", "drain", "go on"], "sweep", "retry", "skip", "discard", "time passes"]
+HAPPENINGS = [*3 * ["ingest", "drain", "go on"], *2 * ["redrive"], "sweep", "retry", "skip", "discard", "time passes"]
 
 
 class Fate(NamedTuple):
@@ -112,6 +112,8 @@ class OrderedLane(RuleBasedStateMachine):
                 return world.start_sweep()
             case "retry" | "skip" | "discard" if world.held():
                 return world.start_operator(what, one_of(world.held(), which))
+            case "redrive" if world.dead_letters.letters:
+                return world.start_redrive(f"r{which // 4}")  # a new one, or one that is called again
             case "go on" if world.workers:
                 return one_of(world.workers, which)
             case _:

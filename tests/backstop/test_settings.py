@@ -14,6 +14,7 @@ from backstop.settings import (
     NotifySettings,
     OrderedSettings,
     ProcessSettings,
+    RedriveSettings,
     TransformSettings,
     WatchSettings,
     WorkerSettings,
@@ -73,17 +74,41 @@ NOTIFY_ENVIRONMENT = {
     "RELEASE": "1.2.3",
     "AWS_LAMBDA_FUNCTION_NAME": "shop-notify",
 }
+REDRIVE_ENVIRONMENT = {
+    "REDRIVE_TABLE": "redrives",
+    "FAILED_EVENTS_TABLE": "events",
+    "FAILURE_GROUPS_TABLE": "groups",
+    "PARKED_TABLE": "parked",
+    "DATA_BUCKET": "data",
+    "DRAIN_QUEUE_URL": "https://sqs.example/1/shop-drain",
+    "DEAD_LETTER_QUEUE_URLS": "https://sqs.example/1/shop-dead",
+    "SOURCE_QUEUE_URLS": "https://sqs.example/1/shop-events",
+    "DEFAULT_QUEUE_URL": "https://sqs.example/1/shop-events",
+    "CANARY_WATCH_SECONDS": "60",
+    "RESCUE_AFTER_DAYS": "12",
+    "MAX_PARKED_EVENTS": "1000",
+    "IN_HAND_SECONDS": "35",
+    "STAGE": "test",
+    "RELEASE": "r1",
+    "AWS_LAMBDA_FUNCTION_NAME": "shop-redrive",
+}
 READERS = [
     (ProcessSettings, ENVIRONMENT),
     (OrderedSettings, ORDERED_ENVIRONMENT),
     (TransformSettings, STREAM_ENVIRONMENT),
     (WatchSettings, WATCH_ENVIRONMENT),
     (NotifySettings, NOTIFY_ENVIRONMENT),
+    (RedriveSettings, REDRIVE_ENVIRONMENT),
 ]
 EACH_NAME = [(read, environment, name) for read, environment in READERS for name in environment]
 
 Settings = (
-    type[ProcessSettings] | type[OrderedSettings] | type[TransformSettings] | type[WatchSettings] | type[NotifySettings]
+    type[ProcessSettings]
+    | type[OrderedSettings]
+    | type[TransformSettings]
+    | type[WatchSettings]
+    | type[NotifySettings]
+    | type[RedriveSettings]
 )
 
 WORKER = WorkerSettings(
@@ -140,7 +165,7 @@ def test_all_that_a_watcher_is_told_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "environment"), READERS, ids=["process", "ordered", "transform", "watch", "notify"]
+    ("settings", "environment"), READERS, ids=["process", "ordered", "transform", "watch", "notify", "redrive"]
 )
 def test_they_are_read_from_the_processs_own_environment(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, environment: dict[str, str]

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from backstop.errors import StoreUnavailable
 from backstop.parking import CannotPark, Census, LeaseLost, Lock, Parked, Place, Placed, Seen, State
-from backstop.trail import ATTRIBUTE
+from backstop.placing import found_in_place, in_order, was_put_back
 from tests.fakes.faults import Faults
+from tests.fakes.parking_kept import kept, with_trail
 
 PAGE = 10
 
@@ -42,8 +43,9 @@ class FakeParking:
 
     def __init__(self, most: int, around: Around) -> None:
         self.kept_locks: dict[str, Lock] = {}
-        self.kept_events: defaultdict[str, dict[int, Parked]] = defaultdict(dict)
-        self.kept_aside: set[Place] = set()
+        self.kept_events: defaultdict[str, dict[str, Parked]] = defaultdict(dict)
+        self.kept_aside: dict[Place, int] = {}
+        """The events that were put aside, and how often they had been put back before."""
         self._most = most
         self._around = around
         self._counted = 0
@@ -52,7 +54,8 @@ class FakeParking:
         """Return which keys wait, and which events were put aside."""
         with self._around("look"):
             found = {key: self.kept_locks[key] for key in keys if key in self.kept_locks}
-            return Seen(found, frozenset(), self._counted, frozenset(again) & self.kept_aside)
+            aside = frozenset(place for place in again if (place[0], in_order(place[1])) in self.kept_aside)
+            return Seen(found, frozenset(), self._counted, aside)
 
     def lock(self, key: str) -> Lock | None:
         """Return the lock of a key; None where it does not wait."""
@@ -64,19 +67,19 @@ class FakeParking:
         with self._around("park_head"):
             if lock.key in self.kept_locks:
                 return Placed.KEY_WAITS
-            self.kept_locks[lock.key] = _kept(lock)
-            self.kept_events[lock.key][int(event.sequence)] = event
+            self.kept_locks[lock.key] = kept(lock)
+            self.kept_events[lock.key][in_order(event.sequence)] = event
             return Placed.PARKED
 
     def park_behind(self, key: str, event: Parked) -> Placed:
         """Park an event behind the others of its key."""
         with self._around("park_behind"):
             lock = self.kept_locks.get(key)
-            if int(event.sequence) in self.kept_events[key]:
+            if in_order(event.sequence) in self.kept_events[key]:
                 return Placed.PARKED
             if lock is not None and lock.waiting < self._most:
                 self.kept_locks[key] = replace(lock, waiting=lock.waiting + 1)
-                self.kept_events[key][int(event.sequence)] = event
+                self.kept_events[key][in_order(event.sequence)] = event
                 return Placed.PARKED
         with self._around("reread"):
             if key not in self.kept_locks:
@@ -110,32 +113,60 @@ class FakeParking:
         with self._around("events"):
             return current, self._in_order(lock.key)[:PAGE]
 
-    def remove(self, lock: Lock, event: Parked) -> None:
+    def remove(self, lock: Lock, event: Parked) -> bool:
         """Forget an event."""
         with self._around("remove"):
-            self._remove(lock, event)
+            return self._remove(lock, event)
 
-    def put_aside(self, lock: Lock, event: Parked, now: datetime) -> None:
+    def put_aside(self, lock: Lock, event: Parked, now: datetime) -> bool:
         """Forget an event, but for the fact that its key goes on without it."""
         with self._around("put_aside"):
-            self._remove(lock, event)
-            self.kept_aside.add((lock.key, event.sequence))
+            are_next = self._remove(lock, event)
+            self.kept_aside[lock.key, in_order(event.sequence)] = event.redrives(now)
+            return are_next
 
     def mark_aside(self, place: Place, now: datetime) -> None:
         """Know of an event that its key goes on without it."""
         with self._around("mark_aside"):
-            self.kept_aside.add(place)
+            self.kept_aside[place[0], in_order(place[1])] = 0
 
-    def postpone(self, lock: Lock, head: Parked, state: State, due: datetime) -> None:
-        """Give the lease back and keep what befell the head."""
+    def return_to_place(self, lock: Lock, event: Parked) -> Placed:
+        """Put an event that was put aside back into its place."""
+        with self._around("return_to_place"):
+            number, current = in_order(event.sequence), self.kept_locks.get(lock.key)
+            there = self.kept_events[lock.key].get(number)
+            if was_put_back(event.redrives(lock.since), self.kept_aside.get((lock.key, number), 0)):
+                return Placed.PARKED
+            if there is not None:
+                return found_in_place(there, event, lock.since)
+            if current is not None and current.state is State.HELD:
+                return Placed.KEY_IS_HELD
+            if current is None:
+                self.kept_locks[lock.key] = kept(lock)
+            elif current.waiting >= self._most:
+                raise CannotPark(f"{self._most} events of its key may be parked")
+            else:
+                self._change(current, waiting=current.waiting + 1, returned=current.returned + 1)
+                event = replace(event, blocked_by=current.head)
+            self.kept_events[lock.key][number] = event
+            return Placed.PARKED
+
+    def postpone(self, lock: Lock, head: Parked, state: State, due: datetime) -> bool:
+        """Give the lease back and keep what befell the head, unless it is the head no more."""
         with self._around("postpone"):
             current = self._require_mine(lock)
-            events = self.kept_events[lock.key]
-            if int(head.sequence) in events:
-                events[int(head.sequence)] = replace(_with_trail(events[int(head.sequence)], head), blocked_by="")
+            events, number = self.kept_events[lock.key], in_order(head.sequence)
+            if current.returned != lock.returned:
+                if current.state is not State.RUNNING:
+                    raise LeaseLost
+                if min(events, default="") != number:
+                    return False
+            if number in events:
+                events[number] = replace(with_trail(events[number], head), blocked_by="")
                 self._change(current, state=state, due=due, head=head.name)
-                return
+                return True
         self.give_back(lock, State.WAITING, due)
+        return True
 
     def give_back(self, lock: Lock, state: State, due: datetime) -> None:
         """Give the lease back."""
@@ -178,10 +209,11 @@ class FakeParking:
             events = self._in_order(key)
         yield from events
 
-    def _remove(self, lock: Lock, event: Parked) -> None:
+    def _remove(self, lock: Lock, event: Parked) -> bool:
         current = self._require_mine(lock)
-        if self.kept_events[lock.key].pop(int(event.sequence), None) is not None:
+        if self.kept_events[lock.key].pop(in_order(event.sequence), None) is not None:
             self._change(current, waiting=current.waiting - 1)
+        return current.returned == lock.returned
 
     def _in_order(self, key: str) -> list[Parked]:
         return [event for _, event in sorted(self.kept_events[key].items())]
@@ -196,22 +228,6 @@ class FakeParking:
         return current
 
     def _change(self, lock: Lock, **changes: object) -> Lock:
-        changed = _kept(replace(lock, **changes))  # type: ignore[arg-type]  # fields of a lock, each by its own name
+        changed = kept(replace(lock, **changes))  # type: ignore[arg-type]  # fields of a lock, each by its own name
         self.kept_locks[lock.key] = changed
         return changed
-
-
-def _kept(lock: Lock) -> Lock:
-    """Return a lock as the table tells it: its times in whole milliseconds."""
-    return replace(lock, due=_to_millis(lock.due), since=_to_millis(lock.since))
-
-
-def _to_millis(moment: datetime) -> datetime:
-    return datetime.fromtimestamp(round(moment.timestamp() * 1000) / 1000, moment.tzinfo)
-
-
-def _with_trail(event: Parked, head: Parked) -> Parked:
-    attributes = dict(event.record["messageAttributes"])
-    if ATTRIBUTE in head.record["messageAttributes"]:
-        attributes[ATTRIBUTE] = head.record["messageAttributes"][ATTRIBUTE]
-    return replace(event, record={**event.record, "messageAttributes": attributes})

@@ -200,7 +200,9 @@ class FakeSqs:
             "ApproximateNumberOfMessagesNotVisible": in_flight,
             "ApproximateNumberOfMessagesDelayed": len(queue.messages) - in_flight - visible,
         }
-        attributes = {name: str(count) for name, count in counts.items()} | {"QueueArn": queue.arn}
+        kept_seconds = round(queue.settings.retention.total_seconds())
+        said = {"QueueArn": queue.arn, "MessageRetentionPeriod": str(kept_seconds)}
+        attributes = {name: str(count) for name, count in counts.items()} | said
         asked = request.get("AttributeNames", [])
         return {"Attributes": {name: value for name, value in attributes.items() if "All" in asked or name in asked}}
 

@@ -135,11 +135,11 @@ def test_a_command_shows_none_not_even_a_card_that_was_typed_as_a_note(
         assert command("groups", "note", group, f"see {card}").exit_code == 0
     events = sorted({item["event_id"]["S"] for item in lane.items("events")})[:20]
     said = [
-        *(["groups", "--all", "--limit", "1000"], ["alerts", "--full"]),
+        *(["groups", "--all", "--limit", "1000"], ["alerts", "--full"], ["audit-trail"]),
         *(["groups", "show", group, "--events", "100"] for group in groups),
         *(["groups", "why", group] for group in groups),
         *(["events", "list", "--group", group] for group in groups),
-        *(["events", "show", event] for event in events),
+        *(["where", event] for event in events),
     ]
     for words in said:
         for as_json in ([], ["--json"]):

@@ -4,21 +4,28 @@ import io
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from moto import mock_aws
 
 from backstop.message import MAX_BYTES
-from ops import sending_file
+from ops import audit, sending_file
 from ops.failure import CallFailed
 from ops.stack import Stack
-from tests.fakes.faults import Fault
+from tests.fakes.faults import Fault, Faults
 from tests.fakes.sqs import FakeSqs
 from tests.ops.command import Command
+from tests.template.document import RESOURCES
+
+SESSION = boto3.Session("test", "test", region_name="eu-west-1")  # of all tests here: reading a model takes its time
 
 
 def event(name: object) -> str:
@@ -33,6 +40,23 @@ def send(stack: Stack, file: Path, content: bytes | str = b"", from_line: int = 
     if content:
         file.write_bytes(content.encode() if isinstance(content, str) else content)
     return sending_file.send_file(file, stack, from_line=from_line, as_json=True)
+
+
+@pytest.fixture
+def stack(stack: Stack) -> Iterator[Stack]:
+    """Let the stack keep what operators do."""
+    properties = RESOURCES["AuditTable"]["Properties"]
+    layout: Any = {name: properties[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
+    with mock_aws():
+        vars(stack).update(dynamodb=SESSION.client("dynamodb"), sts=SESSION.client("sts"))
+        stack._outputs["AuditTableName"] = "audit"
+        stack.dynamodb.create_table(TableName="audit", **layout)
+        yield stack
+
+
+def written_down(stack: Stack) -> list[tuple[str, int, str]]:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    return [(entry.command, entry.count, entry.result) for entry in audit.entries(stack, since)]
 
 
 @pytest.fixture
@@ -306,3 +330,35 @@ def test_the_command_to_go_on_with_is_about_the_same_file_and_stack(
     ran = command("send", str(file), "--stack", "shop")
 
     assert f"backstop send '{file}' --from-line 1 --stack shop" in ran.err
+
+
+class TestWhatIsWrittenDown:
+    def test_is_the_call_and_how_much_was_sent(self, stack: Stack, file: Path) -> None:
+        assert send(stack, file, f"{event('a')}\n{event('b')}\n") == 0
+        assert written_down(stack) == [(f"send {file} --from-line 1", 2, "done")]
+
+    def test_says_what_was_not_sent(self, stack: Stack, file: Path) -> None:
+        send(stack, file, f"no\n{event('b')}\n")
+        assert [(count, result) for _, count, result in written_down(stack)] == [(1, "failed: 1 bad lines")]
+
+    def test_is_nothing_where_no_file_is(self, stack: Stack, file: Path) -> None:
+        with pytest.raises(CallFailed):
+            send(stack, file)
+        assert written_down(stack) == []
+
+    def test_is_what_allows_it_in_the_first_place(self, stack: Stack, sqs: FakeSqs, file: Path) -> None:
+        faults = Faults()
+        faults.fail_always("PutItem", Fault.DENIED)
+        with faults.installed(stack.dynamodb), pytest.raises(ClientError):
+            send(stack, file, event("a"))
+        assert arrived(sqs) == []
+
+    def test_that_could_not_be_concluded_is_told(
+        self, stack: Stack, sqs: FakeSqs, file: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        faults = Faults()
+        faults.fail_always("UpdateItem", Fault.DENIED)
+        with faults.installed(stack.dynamodb):
+            assert send(stack, file, event("a")) == 0
+        assert "could not be written down: " in capsys.readouterr().err
+        assert [result for *_, result in written_down(stack)] == ["begun"]

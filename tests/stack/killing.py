@@ -13,7 +13,10 @@ from ops.local.state import LocalAws
 
 
 @contextmanager
-def killing_workers(local_aws: LocalAws, *, every_seconds: int, for_seconds: int) -> Iterator[Callable[[], int]]:
+def killing_workers(
+    local_aws: LocalAws, *, every_seconds: int, for_seconds: int, of: str = ""
+) -> Iterator[Callable[[], int]]:
+    """Kill workers each so many seconds: all, or those `of` a function."""
     killed: list[int] = []
     stopped = Event()
 
@@ -21,7 +24,7 @@ def killing_workers(local_aws: LocalAws, *, every_seconds: int, for_seconds: int
         for _ in range(for_seconds // every_seconds):
             if stopped.wait(every_seconds):
                 return
-            for pid in workers(local_aws):
+            for pid in workers(local_aws, of):
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
 
@@ -34,14 +37,22 @@ def killing_workers(local_aws: LocalAws, *, every_seconds: int, for_seconds: int
         thread.join()
 
 
-def workers(local_aws: LocalAws) -> list[int]:
-    """Return the processes that the emulator runs functions in: its children."""
+def workers(local_aws: LocalAws, of: str = "") -> list[int]:
+    """Return the processes that the emulator runs functions in: its children, or those of one function."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
         except OSError:
             continue
-        if int(parent) == local_aws.pid and state != "Z":
+        if int(parent) == local_aws.pid and state != "Z" and of in _words(stat.parent):
             found.append(int(stat.parent.name))
     return found
+
+
+def _words(process: Path) -> str:
+    """Return what a process was called with, and its environment: the emulator names the function there."""
+    try:
+        return (process / "cmdline").read_text() + (process / "environ").read_text()
+    except OSError:
+        return ""

@@ -77,7 +77,7 @@ def test_a_dead_order_is_told_of_once_and_shown_as_a_group_an_event_and_an_alert
 ) -> None:
     groups = json.loads(command("groups", "--local", "--json").out)["groups"]
     [group] = [one for one in groups if one["error_type"] == "CurrencyMismatch"]
-    event = json.loads(command("events", "show", "mismatched-0", "--local", "--json").out)
+    event = json.loads(command("where", "mismatched-0", "--local", "--json").out)
     sent = json.loads(command("alerts", "--local", "--json").out)["alerts"]
 
     assert (mismatch["reason"], mismatch["severity"], mismatch["event_id"]) == ("first", "error", "mismatched-0")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from typing import Any, Final, NamedTuple
 
 from backstop.aws.metrics import measure, publish
 from backstop.kinds import Kind
+from backstop.letter import letter
 from backstop.report import Description, Report
+from tests.fakes.clock import START
 from tests.template.document import FUNCTIONS, ROOT, properties_of, text_of
 
 Dimensions = dict[str, str]
@@ -19,6 +21,8 @@ Dimensions = dict[str, str]
 RECORD_FAILED: Final = Report.unprocessed(
     "record-1", "click-1", 1, "clicks", Kind.PERMANENT, Description("KeyError", "", "", "g")
 )
+LETTER: Final = {"messageId": "1", "body": "{}", "attributes": {}, "eventSourceARN": "arn:aws:sqs:::dead-letters"}
+LETTER_REDRIVEN: Final = Report.redriven(letter(LETTER, frozenset(), START), "r20260105-090000-0000", "events")
 
 
 class Metric(NamedTuple):
@@ -41,6 +45,7 @@ SERVICES: Final = {
     "AWS/SQS": Service("AWS::SQS::Queue", "QueueName", "${%s.QueueName}"),
     "AWS/Lambda": Service("AWS::Serverless::Function", "FunctionName", "${%s}"),
     "AWS/SNS": Service("AWS::SNS::Topic", "TopicName", "${%s.TopicName}"),
+    "AWS/States": Service("AWS::Serverless::StateMachine", "StateMachineArn", "${%s}"),
     "AWS/Firehose": Service("AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName", "${%s}"),
 }
 
@@ -50,16 +55,28 @@ def published(report: Report, function: str) -> list[Metric]:
     return _read_off(lambda: publish([report], text_of({"Ref": function})))
 
 
-def measured(function: str) -> list[Metric]:
-    """Return what the ordered lane's function measures besides: whatever its flows name in a call of `measure`."""
-    return _read_off(lambda: measure(dict.fromkeys(_names_measured(), 1.0), text_of({"Ref": function})))
+def measured(function: str, names: Iterable[str]) -> list[Metric]:
+    """Return what a function measures besides, by the names that it gives it."""
+    return _read_off(lambda: measure(dict.fromkeys(names, 1.0), text_of({"Ref": function})))
 
 
 def _names_measured() -> Iterator[str]:
+    """Yield what the ordered lane's flows name in a call of `measure`."""
     for path in sorted((ROOT / "layers" / "backstop" / "backstop").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "measure":
                 yield from (keyword.arg for keyword in node.keywords if keyword.arg)
+
+
+def _names_measured_by(function: str) -> Iterator[str]:
+    """Yield what a function's wiring measures itself: the names in what it gives `metrics.measure`."""
+    wiring = ROOT / "layers" / "backstop" / "backstop" / "wiring" / f"{function}.py"
+    for node in ast.walk(ast.parse(wiring.read_text())):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="measure"), args=[ast.Dict(keys=keys), *_]):
+                yield from (str(ast.literal_eval(key)) for key in keys if key)
+            case _:
+                pass
 
 
 def _read_off(act: Callable[[], None]) -> list[Metric]:
@@ -77,13 +94,17 @@ def _metric(line: dict[str, Any]) -> Metric:
 
 
 OURS: Final = [metric for function in FUNCTIONS for metric in published(RECORD_FAILED, function)]
-MEASURED: Final = measured("ProcessOrderedFunction")
+MEASURED: Final = measured("ProcessOrderedFunction", _names_measured())
+REDRIVEN: Final = [
+    *published(LETTER_REDRIVEN, "RedriveFunction"),
+    *measured("RedriveFunction", _names_measured_by("redrive")),
+]
 
 
 def is_measured(metric: Metric) -> bool:
     """Say whether somebody measures what is looked for: a service of AWS of a resource, or we ourselves."""
     if metric.namespace not in SERVICES:
-        return metric in OURS or metric in MEASURED
+        return metric in OURS or metric in MEASURED or metric in REDRIVEN
     service = SERVICES[metric.namespace]
     of_service = [{service.dimension: service.value % name} for name in properties_of(service.kind)]
     return metric.dimensions in of_service

@@ -9,8 +9,11 @@ from tests.template.measures import MEASURED, RECORD_FAILED, Metric, is_measured
 from tests.template.stream import DESTINATION, processor
 from tests.template.watch import WATCHERS
 
-ADDED_UP = {"Errors", "Throttles", "VerdictCount"}
+ADDED_UP = {"Errors", "Throttles", "VerdictCount", "ExecutionsFailed", "LettersRescued"}
 """What is counted in each minute; of what is measured, the most counts."""
+
+LATE = WATCHERS | {"RedriveFunction"}
+"""Functions that are only late when they are turned away: whoever asks them asks again, for long."""
 
 ALARMING = {
     "dead letters": ("DeadLetterQueue", "ApproximateNumberOfMessagesVisible", 0),
@@ -20,13 +23,16 @@ ALARMING = {
     "retries overdue": ("RetryQueue", "ApproximateNumberOfMessagesVisible", {"Ref": "RetryBacklog"}),
     "oldest ordered event": ("OrderedQueue", "ApproximateAgeOfOldestMessage", {"Ref": "OldestEventSeconds"}),
     "events that SQS took out of their order": ("OrderedDeadLetterQueue", "ApproximateNumberOfMessagesVisible", 0),
+    "dead ordered events of 10 days": ("OrderedDeadLetterQueue", "ApproximateAgeOfOldestMessage", 10 * DAY),
+    "redrives that stopped": ("RedriveStateMachine", "ExecutionsFailed", 0),
+    "dead letters that nobody decided on": ("RedriveFunction", "LettersRescued", 0),
     "records failed": ("TransformFunction", "VerdictCount", 0),
     "failures that nobody counted": ("WatchFailuresQueue", "ApproximateNumberOfMessagesVisible", 0),
     "failures that are told late": ("WatchFunction", "AsyncEventAge", 5 * 60 * 1000),
     "oldest click": ("ClicksStream", "DeliveryToS3.DataFreshness", {"Ref": "StreamDelaySeconds"}),
 }
 ALARMING |= {f"errors of {function}": (function, "Errors", 0) for function in FUNCTIONS}
-ALARMING |= {f"throttles of {function}": (function, "Throttles", 0) for function in FUNCTIONS.keys() - WATCHERS}
+ALARMING |= {f"throttles of {function}": (function, "Throttles", 0) for function in FUNCTIONS.keys() - LATE}
 
 
 def watched(alarm: str) -> Metric:
@@ -109,6 +115,22 @@ class TestWatch:
         assert (alarm["MetricName"], looked_at("WatchSilenceAlarm")) == ("Invocations", {"WatchFunction"})
         assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", [{"Ref": "AlertTopic"}])
         assert alarm["Period"] * alarm["EvaluationPeriods"] == 5 * 60
+
+
+class TestRedrive:
+    def test_a_rescue_that_stands_is_told(self) -> None:
+        """Nobody else looks at letters that are about to be deleted, and the alarm of old ones says that it does."""
+        alarm = ALARMS["LettersRescuedAlarm"]
+        assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", [{"Ref": "AlertTopic"}])
+
+    def test_old_letters_are_told_of_before_they_are_rescued(self) -> None:
+        after = int(FUNCTIONS["RedriveFunction"]["Environment"]["Variables"]["RESCUE_AFTER_DAYS"])
+        for name in ("DeadLettersExpiringAlarm", "OrderedDeadLettersExpiringAlarm"):
+            assert ALARMS[name]["Threshold"] <= (after - 1) * DAY
+
+    @pytest.mark.parametrize("name", ["RedriveFailuresAlarm", "RedriveErrorsAlarm"])
+    def test_what_to_type_is_said(self, name: str) -> None:
+        assert "`backstop redrive status`" in ALARMS[name]["AlarmDescription"]
 
 
 class TestStream:

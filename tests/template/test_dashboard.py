@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.template.document import ALARMS, FUNCTIONS, RESOURCES, names_in, placeholders, properties_of
-from tests.template.measures import OURS, Metric, is_measured
+from tests.template.measures import OURS, REDRIVEN, Metric, is_measured
 
 BODY = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
 
@@ -18,8 +18,11 @@ def rows() -> list[list[Any]]:
 
 def shown() -> list[Metric]:
     """Return the metrics that are shown by name; those that are searched for are left out."""
-    named = [row for row in rows() if isinstance(row[0], str)]
-    return [Metric(namespace, name, {dimension: value}) for namespace, name, dimension, value, *_ in named]
+    named = [[part for part in row if isinstance(part, str)] for row in rows()]
+    return [
+        Metric(namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
+        for namespace, name, *dimensions in filter(None, named)
+    ]
 
 
 def test_it_is_json() -> None:
@@ -50,9 +53,16 @@ def test_it_asks_each_service_for_what_it_measures() -> None:
     assert not [metric for metric in shown() if not is_measured(metric)]
 
 
-def test_it_shows_all_functions_and_streams() -> None:
+def test_it_shows_all_functions_streams_and_machines() -> None:
     told = {name for metric in shown() for value in metric.dimensions.values() for name in names_in(value)}
-    assert told >= always(FUNCTIONS) | properties_of("AWS::KinesisFirehose::DeliveryStream").keys()
+    assert told >= always(FUNCTIONS)
+    assert told >= properties_of("AWS::KinesisFirehose::DeliveryStream").keys()
+    assert told >= properties_of("AWS::Serverless::StateMachine").keys()
+
+
+def test_it_shows_how_many_letters_went_back_and_how_many_were_rescued() -> None:
+    assert {metric.name for metric in REDRIVEN} == {"VerdictCount", "LettersRescued"}
+    assert not [metric for metric in REDRIVEN if metric not in shown()]
 
 
 def test_it_looks_for_our_own_metrics_by_their_dimensions() -> None:

@@ -23,6 +23,11 @@ FLOW = [
     "WatchFailuresQueue",
     "AlertTopic",
     "NotifyFunction",
+    "RedriveTable",
+    "RedriveFunction",
+    "RedriveStateMachine",
+    "AutoRedriveSchedule",
+    "RescueSchedule",
     "DeadLettersAlarm",
     "Dashboard",
 ]

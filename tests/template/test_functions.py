@@ -7,15 +7,28 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from backstop.settings import NotifySettings, OrderedSettings, ProcessSettings, TransformSettings, WatchSettings
+from backstop.settings import (
+    NotifySettings,
+    OrderedSettings,
+    ProcessSettings,
+    RedriveSettings,
+    TransformSettings,
+    WatchSettings,
+)
 from tests.backstop.test_settings import ENVIRONMENT, ORDERED_ENVIRONMENT
 from tests.template.document import FUNCTIONS, GLOBALS, ROOT, each, log_group_of, properties_of
 from tests.template.watch import WATCHERS
 
 Settings = (
-    type[ProcessSettings] | type[OrderedSettings] | type[TransformSettings] | type[WatchSettings] | type[NotifySettings]
+    type[ProcessSettings]
+    | type[OrderedSettings]
+    | type[TransformSettings]
+    | type[WatchSettings]
+    | type[NotifySettings]
+    | type[RedriveSettings]
 )
 
+REDRIVE_NUMBERS = ("CANARY_WATCH_SECONDS", "RESCUE_AFTER_DAYS", "MAX_PARKED_EVENTS", "IN_HAND_SECONDS")
 WATCH_NUMBERS = ("FAILED_EVENT_DAYS", "ALERT_LIMIT", "ALERT_WINDOW_SECONDS", "ALERT_QUIET_SECONDS", "DIGEST_AFTER")
 
 SETTINGS: dict[str, tuple[Settings, Mapping[str, str]]] = {
@@ -24,6 +37,7 @@ SETTINGS: dict[str, tuple[Settings, Mapping[str, str]]] = {
     "TransformFunction": (TransformSettings, {}),
     "WatchFunction": (WatchSettings, dict.fromkeys(WATCH_NUMBERS, "5")),
     "NotifyFunction": (NotifySettings, {}),
+    "RedriveFunction": (RedriveSettings, dict.fromkeys(REDRIVE_NUMBERS, "5")),
 }
 """What each function reads, and values for what does not take just any text."""
 

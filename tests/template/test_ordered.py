@@ -85,10 +85,10 @@ class TestDrainQueue:
         assert "RedrivePolicy" not in self.QUEUE
         assert 900 < self.QUEUE["MessageRetentionPeriod"] < DAY
 
-    def test_nobody_sends_to_it_but_the_function_and_the_sweep(self) -> None:
+    def test_nobody_sends_to_it_but_the_function_the_sweep_and_who_puts_events_back(self) -> None:
         roles = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::IAM::Role"]
         senders = {role for role in roles if "sqs:SendMessage" in actions_on(role, "DrainQueue")}
-        assert senders == {ROLE, "SweepRole"}
+        assert senders == {ROLE, "SweepRole", "RedriveRole"}
 
 
 class TestTable:

@@ -6,6 +6,7 @@ TO_BE_FOUND = {
     "AWS::SQS::Queue",
     "AWS::DynamoDB::Table",
     "AWS::Serverless::Function",
+    "AWS::Serverless::StateMachine",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
     "AWS::KinesisFirehose::DeliveryStream",
@@ -20,6 +21,6 @@ def test_each_is_described_and_named_after_its_resource(name: str) -> None:
 
 
 @each(name for name, resource in RESOURCES.items() if resource["Type"] in TO_BE_FOUND)
-def test_operators_find_all_queues_tables_functions_logs_buckets_and_streams(name: str) -> None:
+def test_operators_find_all_queues_tables_functions_machines_logs_buckets_and_streams(name: str) -> None:
     told = {resource for output in OUTPUTS.values() for resource in references(output)}
     assert name in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import Enum, auto
 from typing import Final
 
 from backstop.message import Record
@@ -62,11 +63,56 @@ def _drain(lock: Lock, lane: Lane) -> None:
             if not pace.allows_another():
                 _yield(lock, lane)
                 return
-            standing = run(event.record, lane)
-            if standing is None:
-                lane.parking.remove(lock, event)
-            elif not _is_put_aside(standing, lock, event, lane):
+            after = _settle(event, lock, lane)
+            if after is _After.STOP:
                 return
+            if after is _After.LOOK_AGAIN:
+                break
+
+
+class _After(Enum):
+    """What comes after an event."""
+
+    GO_ON = auto()
+    """The next of those that were read."""
+    LOOK_AGAIN = auto()
+    """What is first now: an earlier event was put back meanwhile."""
+    STOP = auto()
+    """Nothing: the key waits."""
+
+
+def _settle(event: Parked, lock: Lock, lane: Lane) -> _After:
+    """Run the first event of a key and do what comes of it."""
+    standing = run(event.record, lane)
+    if standing is None:
+        return _next(are_next=lane.parking.remove(lock, event))
+    now = lane.circumstances.now()
+    sent = letter(standing, lane)
+    if sent is None:
+        return _postpone(event, standing, lock, lane)
+    if bury(sent, standing, lane):
+        return _next(are_next=lane.parking.put_aside(lock, event, now))
+    lane.parking.give_back(lock, State.WAITING, now + PAUSE)
+    return _After.STOP
+
+
+def _next(*, are_next: bool) -> _After:
+    return _After.GO_ON if are_next else _After.LOOK_AGAIN
+
+
+def _postpone(head: Parked, standing: Standing, lock: Lock, lane: Lane) -> _After:
+    """Let the key wait, for its head's time or for a person.
+
+    Where an earlier event was put back while the head ran, that one is next; what befell the other is forgotten, as if
+    it had not been run: a key waits for its first event, and is held for no other one.
+    """
+    state, due = standing.state(), standing.due(lane.circumstances.now())
+    if not lane.parking.postpone(lock, head.after(standing.trail), state, due):
+        return _After.LOOK_AGAIN
+    report(standing, lane)
+    if state is State.WAITING:
+        wake(lock.key, due, lane)
+    return _After.STOP
 
 
 def _yield(lock: Lock, lane: Lane) -> None:
@@ -74,20 +120,3 @@ def _yield(lock: Lock, lane: Lane) -> None:
     now = lane.circumstances.now()
     lane.parking.give_back(lock, State.WAITING, now)
     wake(lock.key, now, lane)
-
-
-def _is_put_aside(standing: Standing, lock: Lock, head: Parked, lane: Lane) -> bool:
-    """Keep what befell the head; returns whether it is out of the way, so that the others go on without it."""
-    now = lane.circumstances.now()
-    sent = letter(standing, lane)
-    if sent is not None:
-        if bury(sent, standing, lane):
-            lane.parking.put_aside(lock, head, now)
-            return True
-        lane.parking.give_back(lock, State.WAITING, now + PAUSE)
-        return False
-    lane.parking.postpone(lock, head.after(standing.trail), standing.state(), standing.due(now))
-    report(standing, lane)
-    if standing.state() is State.WAITING:
-        wake(lock.key, standing.due(now), lane)
-    return False

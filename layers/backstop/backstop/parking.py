@@ -46,6 +46,10 @@ class Placed(StrEnum):
     """It cannot be the head: its key waits already."""
     KEY_IS_FREE = "key is free"
     """It cannot be parked behind others: its key does not wait any more."""
+    KEY_IS_HELD = "key is held"
+    """It cannot be put before others: a person decides about the head of its key first."""
+    NOT_ASIDE = "not put aside"
+    """It cannot be put back: it has a dead letter, but is in its place still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Lock:
 
     `generation` changes with each lease. `head` names the event that the others wait for.
     `waiting` counts the parked events, the head included. `due` is when somebody acts next: the head's next try, or the
-    end of a lease; it says nothing of a key that is held.
+    end of a lease; it says nothing of a key that is held. `returned` counts the events that were put back into their
+    places: what was first before may be first no more.
     """
 
     key: str
@@ -64,6 +69,7 @@ class Lock:
     waiting: int
     due: datetime
     since: datetime
+    returned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,10 @@ class Parked:
     def trail(self) -> str:
         """What befell it, as a message carries it; empty where nothing has."""
         return str(self.record["messageAttributes"].get(ATTRIBUTE, {}).get("stringValue", ""))
+
+    def redrives(self, now: datetime) -> int:
+        """Return how often it was put back after it had been put aside, as its history tells."""
+        return Trail.written(self.trail, frozenset(), now).redrives
 
     def after(self, trail: Trail) -> Parked:
         """Return the same event with what befell it since."""
@@ -153,17 +163,27 @@ class Parking(Protocol):
     def first(self, lock: Lock) -> tuple[Lock, Sequence[Parked]]:
         """Return the lock as it is, and then the first of its events, in their order. Raises LeaseLost."""
 
-    def remove(self, lock: Lock, event: Parked) -> None:
-        """Forget an event that is done. Raises LeaseLost."""
+    def remove(self, lock: Lock, event: Parked) -> bool:
+        """Forget an event that is done; returns whether none was put back since the lock was read. Raises LeaseLost."""
 
-    def put_aside(self, lock: Lock, event: Parked, now: datetime) -> None:
-        """Forget an event without which its key goes on, but for that: its message may come again. Raises LeaseLost."""
+    def put_aside(self, lock: Lock, event: Parked, now: datetime) -> bool:
+        """Forget an event like `remove`, but for that its key goes on without it: its message may come again."""
 
     def mark_aside(self, place: Place, now: datetime) -> None:
         """Know of an event that was never parked that its key goes on without it."""
 
-    def postpone(self, lock: Lock, head: Parked, state: State, due: datetime) -> None:
-        """Give the lease back and keep what befell the head. Raises LeaseLost."""
+    def return_to_place(self, lock: Lock, event: Parked) -> Placed:
+        """Put an event that was put aside back into its place among those of its key: they wait for it from then on.
+
+        `lock` is that of a key which does not wait yet. What was put back as often before is PARKED, even if it was put
+        aside again since. Raises CannotPark where they are too many, or another event has its place.
+        """
+
+    def postpone(self, lock: Lock, head: Parked, state: State, due: datetime) -> bool:
+        """Give the lease back and keep what befell the head. Raises LeaseLost.
+
+        Does neither, and returns False, where an event was put back since the lock was read, and is the head now.
+        """
 
     def give_back(self, lock: Lock, state: State, due: datetime) -> None:
         """Give the lease back. Raises LeaseLost."""

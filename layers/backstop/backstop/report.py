@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from backstop.event import MAX_ID_LENGTH
 from backstop.fingerprint import NOTHING_KNOWN, Surroundings, fingerprint, innermost_own_frame, own_frames
@@ -15,6 +15,9 @@ from backstop.parametrise import parametrise
 from backstop.redact import redact
 from backstop.trail import MAX_REASON, Trail
 from backstop.verdict import Dead, Park, Retry
+
+if TYPE_CHECKING:
+    from backstop.letter import Letter
 
 _MAX_RAW_ERROR: Final = 2048
 _MAX_TYPE: Final = 64
@@ -83,7 +86,7 @@ def trail_after(
         return replace(trail, not_before=not_before, source_queue=trail.source_queue or message.queue)
     return Trail(
         attempt=_tries(message, verdict),
-        event_id=message.event_id,
+        event_id=message.event_id or trail.event_id,
         key=message.key,
         first_failed_at=trail.first_failed_at or now,
         last_failed_at=now,
@@ -98,6 +101,8 @@ def trail_after(
         reason=description.error,
         release=release,
         redrive_id=trail.redrive_id,
+        redrives=trail.redrives,
+        sequence=trail.sequence,
     )
 
 
@@ -143,7 +148,7 @@ class Report:
         return cls(
             pipeline_event="failed",
             verdict=type(verdict).__name__,
-            event_id=redact(message.event_id),
+            event_id=redact(message.event_id or trail.event_id),
             key=redact(message.key),
             attempt=trail.attempt,
             max_attempts=max_attempts,
@@ -175,6 +180,25 @@ class Report:
             source_queue=trail.source_queue,
             redrive_id=trail.redrive_id,
             kind=trail.kind,
+            group=trail.group,
+            error_type=trail.error_type,
+        )
+
+    @classmethod
+    def redriven(cls, letter: Letter, redrive_id: str, queue: str) -> Self:
+        """Tell of a dead letter that went back to a queue."""
+        trail = letter.trail
+        return cls(
+            pipeline_event="redriven",
+            verdict="Redriven",
+            event_id=redact(letter.name),
+            key=redact(letter.key),
+            attempt=trail.attempt,
+            queue=queue,
+            source_queue=letter.source_queue,
+            redrive_id=redrive_id,
+            kind=trail.kind,
+            dead_because=trail.dead_because,
             group=trail.group,
             error_type=trail.error_type,
         )

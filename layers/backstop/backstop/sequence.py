@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Final, NamedTuple, Protocol
 
 from backstop.effects import MAX_DELAY, Acts, Circumstances
 from backstop.message import Message, Outgoing, Record, outgoing
-from backstop.parking import Limits, OnDeadHead, Parking, State
+from backstop.parking import Limits, OnDeadHead, Parking, State, sequence_of
 from backstop.process import RESERVE_MILLIS, Batch, Failed, Flow, settle_one
 from backstop.report import Description, Report, describe, trail_after
 from backstop.trail import Trail
@@ -107,10 +107,12 @@ def letter(standing: Standing, lane: Lane) -> Outgoing | None:
     """Return what goes to the dead letters of an event whose key goes on without it.
 
     None where it does not: it is not dead, dead heads are held, or its history does not fit, so that a person decides.
+    It knows its place, for when it goes back.
     """
     if lane.on_dead_head is OnDeadHead.HOLD or not isinstance(standing.verdict, Dead):
         return None
-    return outgoing(standing.message, standing.trail, 0)
+    trail = replace(standing.trail, sequence=sequence_of(standing.message.record))
+    return outgoing(standing.message, trail, 0)
 
 
 def bury(sent: Outgoing, standing: Standing, lane: Lane) -> bool:

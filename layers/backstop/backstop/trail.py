@@ -44,12 +44,17 @@ class Trail:
     reason: str = ""
     release: str = ""
     redrive_id: str = ""
+    redrives: int = 0
+    """How often it was redriven."""
+    sequence: str = ""
+    """The number that SQS gave it in its ordered queue: its place among its key's events."""
 
     def serialise(self) -> str:
         """Return the attribute's value: ASCII JSON, so that any queue takes it; what is empty is left out."""
         fields = {name: _to_json(value) for name, value in asdict(self).items() if value not in ("", None)}
-        if not self.waited_seconds:
-            del fields["waited_seconds"]
+        for name in ("waited_seconds", "redrives"):
+            if not fields[name]:
+                del fields[name]
         return json.dumps({"version": VERSION} | fields, separators=(",", ":"))
 
     def shortened(self) -> Self:
@@ -58,14 +63,25 @@ class Trail:
 
     @classmethod
     def parse(cls, text: str | None, queues: frozenset[str], now: datetime) -> Self:
+        """Read the history of a message that came from a queue, as `written` does.
+
+        One that was dead and is back in a queue was redriven: its attempts start anew, its history stays.
+        """
+        trail = cls.written(text, queues, now)
+        if trail.verdict == "dead":
+            return replace(trail, attempt=0, first_failed_at=None, not_before=None, waited_seconds=0)
+        return trail
+
+    @classmethod
+    def written(cls, text: str | None, queues: frozenset[str], now: datetime) -> Self:
         """Read an attribute's value; what is not as it was written here is left out, numbers are capped.
 
-        `queues` are the names that may stand as `source_queue`. A message that was dead and is back in a queue was
-        redriven: its attempts start anew, its history stays.
+        `queues` are the names that may stand as `source_queue`.
         """
         fields = _fields(text)
-        trail = cls(
+        return cls(
             attempt=_count(fields.get("attempt"), _MAX_ATTEMPT),
+            redrives=_count(fields.get("redrives"), _MAX_ATTEMPT),
             waited_seconds=_count(fields.get("waited_seconds"), int(_OLDEST.total_seconds())),
             first_failed_at=_moment(fields.get("first_failed_at"), now, now),
             last_failed_at=_moment(fields.get("last_failed_at"), now, now),
@@ -77,9 +93,6 @@ class Trail:
             reason=_text(fields.get("reason")),
             **{name: _matching(fields.get(name), form) for name, form in _FORMS.items()},
         )
-        if trail.verdict == "dead":
-            return replace(trail, attempt=0, first_failed_at=None, not_before=None, waited_seconds=0)
-        return trail
 
 
 _FORMS: Final = {
@@ -89,6 +102,7 @@ _FORMS: Final = {
     "group": re.compile(r"[0-9a-f]{16}"),
     "release": re.compile(r"[\w.-]{1,64}"),
     "redrive_id": re.compile(r"[\w.-]{1,64}"),
+    "sequence": re.compile(r"\d{1,64}", re.ASCII),
 }
 """What is told of a history in logs, and the form in which it is written here."""
 

@@ -53,6 +53,8 @@ class TestShow:
             ("e-2", "dead", eleven),
             ("e-1", "retrying", NINE),
         ]
+        assert (found["dead"], found["parked"], found["retrying"], found["uncounted"]) == (1, 0, 1, "")
+        assert (found["last_hour"], found["is_capped"]) == ([0] * 11 + [1], False)
         done = {one["command"]: one["result"] for one in found["done"]}
         assert done == {f"groups note g{A} mine": "done", f"groups ack g{A}": "done"}
 
@@ -84,6 +86,8 @@ class TestShow:
             "release": "1.4.0",
             "window": "1,200 times since 5 min ago; alerts sent: 1, 1 of them in doubt",
             "event": "e-2",
+            "now": "1 dead, 1 retrying",
+            "last hour": "··········█·",
             "silenced until": f"2026-01-05T13:05:00.000+00:00 by {WHO}",
         }
         assert ["e-2", "dead", "5 min ago", "6", "", "exhausted: PriceNotPublished in prices:find"] in rows(ran)

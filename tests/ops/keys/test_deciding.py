@@ -90,6 +90,7 @@ class TestADeadLetter:
             "kind": "permanent",
             "error_type": "OutOfOrder",
             "reason": REASON,
+            "sequence": "1000",
         }
 
     def test_that_was_not_dead_says_that_it_was_skipped(self, ground: Ground, keys: Command) -> None:

@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from ops.stack import Stack
 from tests.ops.replay.ground import Ground, ground_of
+from tests.template.document import RESOURCES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,8 +33,11 @@ def ground(s3: S3Client) -> Ground:
 @pytest.fixture
 def stack(ground: Ground) -> Stack:
     stack = Stack("shop", SESSION)
-    outputs = {"DataBucketName": ground.bucket, "ClicksStreamName": ground.stream.name}
+    outputs = {"DataBucketName": ground.bucket, "ClicksStreamName": ground.stream.name, "AuditTableName": "audit"}
     vars(stack).update(s3=ground.s3, firehose_once=ground.stream, _outputs=outputs)
+    properties = RESOURCES["AuditTable"]["Properties"]
+    layout = {name: properties[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
+    stack.dynamodb.create_table(TableName="audit", **layout)
     return stack
 
 

@@ -30,11 +30,24 @@ def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 
 @cache
 def client(service: Literal["sqs", "dynamodb", "firehose", "s3", "sns", "secretsmanager"]) -> Any:
-    """Return the client of a service, the same one each time: making one costs more than an import of boto3."""
+    """Return the client of a service, the same one each time: making one costs more than an import of boto3.
+
+    That of SNS makes each call once: one whose answer was lost may have published.
+    """
+    return _made(service, 1 if service == "sns" else 3)
+
+
+@cache
+def client_once(service: Literal["sqs"]) -> SQSClient:
+    """Return a client that makes each call once: what it sent, but got no answer for, is not sent again."""
+    made: SQSClient = _made(service, 1)
+    return made
+
+
+def _made(service: Any, attempts: int) -> Any:
     import boto3  # at first use: importing it costs more than all of Backstop, and `transform` rarely needs it
     from botocore.config import Config
 
-    attempts = 1 if service == "sns" else 3  # a call whose answer was lost may have published: it is not repeated
     config = Config(
         connect_timeout=1,
         read_timeout=3,

@@ -6,11 +6,15 @@ from typing import Final
 
 from aws_lambda_powertools import Logger
 
+from backstop.letter import Letter
 from backstop.message import Message
 from backstop.redact import redact
 from backstop.report import Report
 
-_LEVELS: Final = {"Done": "INFO", "Retry": "WARNING", "Park": "WARNING", "Dead": "ERROR", "ProcessingFailed": "ERROR"}
+_LEVELS: Final = {
+    "Done": "INFO", "Retry": "WARNING", "Park": "WARNING", "Dead": "ERROR", "ProcessingFailed": "ERROR",
+    "Redriven": "INFO",
+}  # fmt: skip
 
 
 class PipelineLog:
@@ -43,6 +47,11 @@ class PipelineLog:
     def not_woken(self, keys: int, why: str) -> None:
         """Say that keys could not be woken: the sweep will."""
         self._logger.warning("not woken", extra={"keys": keys, "why": redact(why)})
+
+    def not_redriven(self, letter: Letter, redrive_id: str, why: str) -> None:
+        """Say that a dead letter stays where it lies."""
+        event = {"event_id": redact(letter.name), "redrive_id": redrive_id, "why": redact(why)}
+        self._logger.warning("not redriven", extra=event)
 
     def put_back(self, stream: str, count: int) -> None:
         """Say that records went back to their stream: an answer was full, or time was short."""

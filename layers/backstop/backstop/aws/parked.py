@@ -1,7 +1,7 @@
 """Keys that wait and their events in and out of ParkedTable.
 
 Items of a key: the lock (`sort` is `lock`); each parked event (`event#` and its number, so that they sort as they were
-sent); and for a while, a mark of each event that was put aside (`aside#` and its number). The index `due` finds the
+sent); and for for a while, a mark The index `due` finds the
 locks by the time at which somebody acts next.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from backstop.aws import parked_changes as changes
 from backstop.aws.parked_calls import Calls
 from backstop.aws.parked_items import (
     EVENT,
@@ -21,9 +22,7 @@ from backstop.aws.parked_items import (
     aside_item,
     aside_key,
     asked,
-    due_of,
     event_key,
-    lock_item,
     lock_key,
     lock_of,
     millis,
@@ -34,10 +33,10 @@ from backstop.aws.parked_items import (
     text,
     update,
 )
-from backstop.aws.parked_record import ParkedRecords, place_of
+from backstop.aws.parked_places import Places
+from backstop.aws.parked_record import ParkedRecords
 from backstop.parking import (
     KEPT_ASIDE,
-    CannotPark,
     Census,
     LeaseLost,
     Lock,
@@ -57,19 +56,13 @@ _KEYS: Final = 99
 """Keys that are looked up in one call: it takes 100 (DynamoDB quotas), and the totals are one of them."""
 
 
-_MINE: Final = "#generation = :mine"
-_COUNT_UP: Final = "SET #generation = #generation + :one"
-_RUN: Final = f"{_COUNT_UP}, #state = :running, #due = :until"
-_GIVE_BACK: Final = "SET #state = :state, #due = :due"
-
-
 class ParkedTable:
     """Where events are parked (see `backstop.parking.Parking`). A key takes `most` of them."""
 
     def __init__(self, client: DynamoDBClient, table: str, records: ParkedRecords, most: int) -> None:
         self._calls = Calls(client, table)
         self._records = records
-        self._most = most
+        self._places = Places(self._calls, records, most)
 
     def look(self, keys: Sequence[str], again: Sequence[Place] = ()) -> Seen:
         """Return which keys wait, and which events were put aside, up to 99 together, as of now: one call."""
@@ -83,53 +76,27 @@ class ParkedTable:
 
     def lock(self, key: str) -> Lock | None:
         """Return the lock of a key, as of now; None where it does not wait."""
-        item = self._calls.get(lock_key(key))
-        return None if item is None else lock_of(item)
+        return self._places.lock(key)
 
     def park_head(self, lock: Lock, event: Parked) -> Placed:
         """Make a key wait, with its first event: both or neither."""
-        item = self._event_item(lock.key, event)
-        refused = self._calls.transact(
-            {"Put": {"Item": lock_item(lock)} | only_if("attribute_not_exists(#sort)")}, {"Put": {"Item": item}}
-        )
-        if not any(refused):
-            return Placed.PARKED
-        self._records.forget(place_of(item))
-        return Placed.KEY_WAITS
+        return self._places.take_first(lock, event)
 
     def park_behind(self, key: str, event: Parked) -> Placed:
         """Park an event behind the others of its key. Raises CannotPark where they are too many."""
-        change, condition = "SET #waiting = #waiting + :one", "attribute_exists(#sort) AND #waiting < :most"
-        values = {":one": number(1), ":most": number(self._most)}
-        item = self._event_item(key, event)
-        lock_refuses, is_parked = self._calls.transact(
-            {"Update": update(lock_key(key), change, condition, values)},
-            {"Put": {"Item": item} | only_if("attribute_not_exists(#sort)")},
-        )
-        if not (is_parked or lock_refuses):
-            return Placed.PARKED
-        self._records.forget(place_of(item))
-        if is_parked:
-            return Placed.PARKED
-        lock = self.lock(key)
-        if lock is None:
-            return Placed.KEY_IS_FREE
-        raise CannotPark(f"{lock.waiting} events of its key are parked, and {self._most} may be")
+        return self._places.take_behind(key, event)
+
+    def return_to_place(self, lock: Lock, event: Parked) -> Placed:
+        """Put an event that was put aside back into its place among those of its key. Raises CannotPark."""
+        return self._places.take_back(lock, event)
 
     def lease(self, key: str, now: datetime, until: datetime) -> Lock | None:
         """Take the lease of a key that is due. None where it does not wait, is held, or another one has it."""
-        condition = "attribute_exists(#sort) AND #state <> :held AND #due <= :now"
-        return self._take(key, _RUN, condition, {":held": text(State.HELD), ":now": millis(now)} | _running(until))
+        return self._take(changes.leased(key, now, until))
 
     def claim(self, lock: Lock, now: datetime, until: datetime) -> Lock:
         """Take the lease of a key that is held, or waits for its time. Raises LeaseLost where it changed meanwhile."""
-        seen = {":seen": number(lock.generation), ":state": text(lock.state)}
-        if lock.state is State.HELD:  # and stays so until the lease is given back: whoever has it may die
-            taken = self._take(lock.key, _COUNT_UP, "#generation = :seen AND #state = :state", seen)
-        else:
-            condition = "#generation = :seen AND #state = :state AND (#state = :waiting OR #due <= :now)"
-            values = seen | {":waiting": text(State.WAITING), ":now": millis(now)} | _running(until)
-            taken = self._take(lock.key, _RUN, condition, values)
+        taken = self._take(changes.claimed(lock, now, until))
         if taken is None:
             raise LeaseLost
         return taken
@@ -142,45 +109,49 @@ class ParkedTable:
         items = self._calls.query(_events_of(lock.key) | {"Limit": _PAGE})["Items"]
         return current, [self._records.event(item, sequence_of(item)) for item in items]
 
-    def remove(self, lock: Lock, event: Parked) -> None:
-        """Forget an event that is done. Raises LeaseLost."""
-        self._remove(lock, event)
+    def remove(self, lock: Lock, event: Parked) -> bool:
+        """Forget an event that is done; returns whether none was put back since. Raises LeaseLost."""
+        return self._remove(lock, event)
 
-    def put_aside(self, lock: Lock, event: Parked, now: datetime) -> None:
+    def put_aside(self, lock: Lock, event: Parked, now: datetime) -> bool:
         """Forget an event without which its key goes on, but for that: its message may come again. Raises LeaseLost."""
-        self._remove(lock, event, {"Put": {"Item": aside_item(lock.key, event.sequence, now + KEPT_ASIDE)}})
+        mark = aside_item(lock.key, event.sequence, now + KEPT_ASIDE, event.redrives(now))
+        return self._remove(lock, event, {"Put": {"Item": mark}})
 
     def mark_aside(self, place: Place, now: datetime) -> None:
         """Know of an event that was never parked that its key goes on without it."""
         self._calls.put(aside_item(*place, now + KEPT_ASIDE))
 
-    def postpone(self, lock: Lock, head: Parked, state: State, due: datetime) -> None:
-        """Give the lease back and keep what befell the head. Raises LeaseLost."""
+    def postpone(self, lock: Lock, head: Parked, state: State, due: datetime) -> bool:
+        """Give the lease back and keep what befell the head, unless it is the head no more. Raises LeaseLost."""
         kept = update(
             event_key(lock.key, head.sequence),
             "SET #trail = :trail REMOVE #blocked_by",
             "attribute_exists(#sort)",
             {":trail": text(head.trail)},
         )
-        values = _given_back(lock, state, due) | {":head": text(head.name)}
-        given_back = update(lock_key(lock.key), f"{_GIVE_BACK}, #head = :head", _MINE, values)
-        is_gone, is_lost = self._calls.transact({"Update": kept}, {"Update": given_back})
-        if is_lost:
-            raise LeaseLost
+        while True:
+            given_back = changes.postponed(lock, head.name, state, due)
+            is_gone, is_refused = self._calls.transact({"Update": kept}, {"Update": given_back})
+            if not is_refused:
+                break
+            lock, events = self.first(lock)
+            if lock.state is not State.RUNNING:
+                raise LeaseLost
+            if not events or events[0].sequence != head.sequence:
+                return False
         if is_gone:  # by somebody else's hand: the others go on
             self.give_back(lock, State.WAITING, due)
+        return True
 
     def give_back(self, lock: Lock, state: State, due: datetime) -> None:
         """Give the lease back. Raises LeaseLost."""
-        given_back = update(lock_key(lock.key), _GIVE_BACK, _MINE, _given_back(lock, state, due))
-        if self._calls.change(given_back) is None:
+        if self._calls.change(changes.given_back(lock, state, due)) is None:
             raise LeaseLost
 
     def unlock(self, lock: Lock) -> bool:
         """Let the key go. False where an event was parked since the lock was read, or the lease is lost."""
-        condition = f"{_MINE} AND #waiting = :waiting"
-        values = {":mine": number(lock.generation), ":waiting": number(lock.waiting)}
-        return self._calls.delete_if(lock_key(lock.key), condition, values)
+        return self._calls.delete_if(lock_key(lock.key), *changes.let_go(lock))
 
     def due(self, now: datetime, most: int) -> list[str]:
         """Return keys that wait and are due, those first that have been for longest."""
@@ -208,25 +179,21 @@ class ParkedTable:
         for page in self._calls.pages(_events_of(key)):
             yield from (self._records.event(item, sequence_of(item)) for item in page["Items"])
 
-    def _remove(self, lock: Lock, event: Parked, *more: Item) -> None:
-        values = {":one": number(1), ":mine": number(lock.generation)}
-        _, is_lost, *_ = self._calls.transact(
-            {"Delete": {"Key": event_key(lock.key, event.sequence)} | only_if("attribute_exists(#sort)")},
-            {"Update": update(lock_key(lock.key), "SET #waiting = #waiting - :one", _MINE, values)},
-            *more,
-        )
-        if is_lost:
-            raise LeaseLost
-        self._records.forget(event.place)
-
-    def _event_item(self, key: str, event: Parked) -> Item:
-        return event_key(key, event.sequence) | self._records.attributes(key, event)
+    def _remove(self, lock: Lock, event: Parked, *more: Item) -> bool:
+        gone = {"Delete": {"Key": event_key(lock.key, event.sequence)} | only_if("attribute_exists(#sort)")}
+        for is_unchanged in (True, False):
+            counted = changes.one_less(lock, is_unchanged=is_unchanged)
+            _, is_refused, *_ = self._calls.transact(gone, {"Update": counted}, *more)
+            if not is_refused:
+                self._records.forget(event.place)
+                return is_unchanged
+        raise LeaseLost
 
     def _count(self, query: Item) -> int:
         return sum(page["Count"] for page in self._calls.pages(query | {"Select": "COUNT"}))
 
-    def _take(self, key: str, change: str, condition: str, values: Item) -> Lock | None:
-        item = self._calls.change(update(lock_key(key), change, condition, values | {":one": number(1)}))
+    def _take(self, taken: Item) -> Lock | None:
+        item = self._calls.change(taken)
         return None if item is None else lock_of(item)
 
 
@@ -238,11 +205,3 @@ def _events_of(key: str) -> Item:
 def _locks_until(due: Item) -> Item:
     condition = "#sort = :lock AND #due <= :due"
     return {"IndexName": INDEX} | asked(condition, {":lock": text(LOCK), ":due": due})
-
-
-def _running(until: datetime) -> Item:
-    return {":running": text(State.RUNNING), ":until": millis(until)}
-
-
-def _given_back(lock: Lock, state: State, due: datetime) -> Item:
-    return {":mine": number(lock.generation), ":state": text(state), ":due": due_of(state, due)}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from backstop.parking import Lock, State
+from backstop.placing import in_order
 
 Item = dict[str, Any]
 
@@ -18,9 +19,6 @@ TOTALS: Final = {"key": {"S": "totals"}, "sort": {"S": "totals"}}
 HELD_DUE: Final = 253_402_300_799_000
 """Where the index has keys that are held: at the end of the year 9999, in milliseconds since 1970."""
 
-_DIGITS: Final = 40
-"""To which a sequence number is padded: SQS's have 128 bits, and items sort as text."""
-
 
 def lock_key(key: str) -> Item:
     """Return the primary key of a key's lock."""
@@ -29,22 +27,27 @@ def lock_key(key: str) -> Item:
 
 def event_key(key: str, sequence: str) -> Item:
     """Return the primary key of a parked event."""
-    return {"key": {"S": key}, "sort": {"S": f"{EVENT}{sequence.zfill(_DIGITS)}"}}
+    return {"key": {"S": key}, "sort": {"S": f"{EVENT}{in_order(sequence)}"}}
 
 
 def aside_key(key: str, sequence: str) -> Item:
     """Return the primary key of the mark that an event was put aside."""
-    return {"key": {"S": key}, "sort": {"S": f"{ASIDE}{sequence.zfill(_DIGITS)}"}}
+    return {"key": {"S": key}, "sort": {"S": f"{ASIDE}{in_order(sequence)}"}}
 
 
-def aside_item(key: str, sequence: str, expires: datetime) -> Item:
-    """Return the mark that an event was put aside; the table deletes it by itself."""
-    return aside_key(key, sequence) | {"expires": number(int(expires.timestamp()))}
+def aside_item(key: str, sequence: str, expires: datetime, redrives: int = 0) -> Item:
+    """Return the mark that an event was put aside; the table deletes it by itself.
+
+    It tells how often the event had been put back before.
+    """
+    return aside_key(key, sequence) | {"expires": number(int(expires.timestamp())), "redrives": number(redrives)}
 
 
 def sequence_of(item: Item) -> str:
-    """Return the number of an event, without the zeros before it."""
-    return str(item["sort"]["S"].partition("#")[2].lstrip("0") or "0")
+    """Return the number of an event, without the zeros that only make it sort."""
+    number_as_text = str(item["sort"]["S"].partition("#")[2])
+    short = number_as_text.lstrip("0") or "0"
+    return short if in_order(short) == number_as_text else number_as_text
 
 
 def lock_item(lock: Lock) -> Item:
@@ -56,6 +59,7 @@ def lock_item(lock: Lock) -> Item:
         "waiting": number(lock.waiting),
         "due": due_of(lock.state, lock.due),
         "since": millis(lock.since),
+        "returned": number(lock.returned),
     }
 
 
@@ -69,6 +73,7 @@ def lock_of(item: Item) -> Lock:
         waiting=int(item["waiting"]["N"]),
         due=moment(item["due"]),
         since=moment(item["since"]),
+        returned=int(item["returned"]["N"]) if "returned" in item else 0,
     )
 
 
@@ -104,7 +109,7 @@ def asked(condition: str, values: Mapping[str, Item]) -> Item:
 
 def names(expression: str) -> dict[str, str]:
     """Return the names that an expression uses: all of ours are written `#name`, for some are reserved words."""
-    ours = ("key", "sort", "state", "generation", "head", "waiting", "due", "trail", "blocked_by")
+    ours = ("key", "sort", "state", "generation", "head", "waiting", "due", "returned", "trail", "blocked_by")
     return {f"#{name}": name for name in ours if f"#{name}" in expression}
 
 

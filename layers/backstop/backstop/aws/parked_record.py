@@ -98,6 +98,12 @@ class ParkedRecords:
             raise StoreUnavailable(f"the bucket did not give {place}: {error}") from error
 
 
+def without_record(item: dict[str, Any], sequence: str) -> Parked:
+    """Return the event of an item with nothing but its id and its history."""
+    attributes = {ATTRIBUTE: {"stringValue": item["trail"]["S"], "dataType": "String"}} if "trail" in item else {}
+    return Parked(sequence, _text_of(item, "event_id"), {"messageAttributes": attributes})
+
+
 def place_of(item: dict[str, Any]) -> str:
     """Return where the bucket has the record of an item; empty where it has none."""
     return _text_of(item, "record_object")

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from backstop import invocation
 from backstop.aws import clients, metrics, sqs
@@ -21,13 +21,10 @@ from backstop.report import Report
 from backstop.sequence import Lane, wake_up, wanted
 from backstop.settings import OrderedSettings
 from backstop.wiring import LambdaHandler
-from backstop.wiring.worker import Handle, Telling, Worker, now
+from backstop.wiring.worker import GENERATION_BITS, Handle, Telling, Worker, now
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-_GENERATION_BITS: Final = 53
-"""Of the number that a lock begins with: so many that no two ever begin alike, and that JSON can tell each."""
 
 
 def process_ordered_function(handle: Handle, schema: Path, kinds: Kinds | None = None) -> LambdaHandler:
@@ -63,7 +60,7 @@ class _ProcessOrdered:
             circumstances=self._worker.circumstances,
             limits=settings.limits,
             on_dead_head=settings.on_dead_head,
-            new_generation=lambda: secrets.randbits(_GENERATION_BITS),
+            new_generation=lambda: secrets.randbits(GENERATION_BITS),
         )
 
     @cached_property

@@ -1,0 +1,15 @@
+"""The environment in, what a function is told by its template out."""
+
+from backstop.settings.watchers import IN_DYNAMODB, NotifySettings, RedriveSettings, WatchSettings
+from backstop.settings.workers import OrderedSettings, ProcessSettings, TransformSettings, WorkerSettings
+
+__all__ = [
+    "IN_DYNAMODB",
+    "NotifySettings",
+    "OrderedSettings",
+    "ProcessSettings",
+    "RedriveSettings",
+    "TransformSettings",
+    "WatchSettings",
+    "WorkerSettings",
+]

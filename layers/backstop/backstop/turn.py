@@ -1,0 +1,112 @@
+"""A redrive's job in, what comes next of it done: letters moved, looked after, or an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, NamedTuple, assert_never
+
+from backstop.mover import RESERVE, move
+from backstop.moving import Moving
+from backstop.redrive import (
+    POLL,
+    Batch,
+    End,
+    Job,
+    Move,
+    Proceed,
+    Progress,
+    Sending,
+    Sent,
+    State,
+    Wait,
+    Watch,
+    next_act,
+    watched,
+)
+
+AT_ONCE: Final = timedelta(0)
+LATER: Final = timedelta(seconds=30)
+"""How long is waited where a queue did not take letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """What a job's turns need.
+
+    `failed_again` says of those of some events that were heard of since a redrive whether they failed again. `watch` is
+    how long a step of the canary is looked after.
+    """
+
+    moving: Moving
+    failed_again: Callable[[Sequence[str], str], Mapping[str, bool]]
+    watch: timedelta
+
+
+class Turn(NamedTuple):
+    """What a turn came to, and when the next one is due."""
+
+    job: Job
+    wait: timedelta
+
+
+def take_turn(job: Job, redrive: Redrive) -> Turn:
+    """Do what is next for a job. Raises StoreUnavailable: then the turn is to be done again."""
+    batches = [_decided(job, batch, redrive) for batch in redrive.moving.jobs.batches(job.id)]
+    if job.resends_doubtful:  # those that are in doubt now, and none that may be later
+        return _keep(replace(job, resends_doubtful=False), job, AT_ONCE, redrive)
+    failed = redrive.failed_again(watched(job, batches), job.id)
+    act = next_act(job, Progress(batches, failed), redrive.watch, redrive.moving.now())
+    match act:
+        case Move(numbers=numbers):
+            return _moved(job, batches, numbers, redrive)
+        case Watch():
+            return _keep(replace(job, watching_since=redrive.moving.now()), job, POLL, redrive)
+        case Wait(time=time):
+            return Turn(job, time)
+        case Proceed():
+            return _keep(replace(job, step=job.step + 1, watching_since=None), job, AT_ONCE, redrive)
+        case End(state=state, note=note):
+            return _keep(replace(job, state=state, note=note or job.note), job, AT_ONCE, redrive)
+        case _:
+            assert_never(act)
+
+
+def _moved(job: Job, batches: Sequence[Batch], numbers: Sequence[int], redrive: Redrive) -> Turn:
+    """Move letters; that some are hidden meanwhile is known, should this mover die."""
+    moving = redrive.moving
+    taking = replace(job, hidden_until=moving.now() + moving.remaining() + RESERVE)
+    if not moving.jobs.change(taking):
+        return Turn(moving.jobs.look(job.id) or replace(job, state=State.CANCELLED), AT_ONCE)
+    moved = move(job, batches, numbers, moving)
+    note = moved.why or (f"{moved.staying:,} stay: see the log" if moved.staying else "")
+    changed = replace(job, places_done=job.places_done + moved.is_through, note=note)
+    is_held_up = moved.why or (changed == job and not moved.moved)
+    return _keep(changed, taking, LATER if is_held_up else AT_ONCE, redrive)
+
+
+def _keep(changed: Job, job: Job, wait: timedelta, redrive: Redrive) -> Turn:
+    """Keep how far a job has come; where somebody has ended it meanwhile, it is as they left it."""
+    if changed == job or redrive.moving.jobs.change(changed):
+        return Turn(changed, wait)
+    return Turn(redrive.moving.jobs.look(job.id) or replace(job, state=State.CANCELLED), AT_ONCE)
+
+
+def _decided(job: Job, batch: Batch, redrive: Redrive) -> Batch:
+    """Return a batch whose mover died as far as is known of it: what was heard of an event tells that it arrived."""
+    unsure = batch.letters if batch.state is Sent.SENDING else batch.doubtful
+    if not unsure:
+        return batch
+    arrived = redrive.failed_again([one.event_id for one in unsure], job.id)
+    came = tuple(one for one in unsure if one.event_id in arrived)
+    known = () if batch.state is Sent.SENDING else batch.letters
+    doubtful = () if job.resends_doubtful else _doubtful(unsure, arrived)
+    decided = replace(batch, state=Sent.SENT, letters=(*known, *came), count=batch.count + len(came), doubtful=doubtful)
+    if decided != batch:
+        redrive.moving.jobs.write(job.id, decided)
+    return decided
+
+
+def _doubtful(unsure: Sequence[Sending], arrived: Collection[str]) -> tuple[Sending, ...]:
+    return tuple(one for one in unsure if one.event_id not in arrived and not one.is_ordered)

@@ -1,0 +1,1 @@
+"""One event: where it is now, and all that happened to it."""
