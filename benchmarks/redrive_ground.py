@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from time import sleep
 from typing import Any, Final
 
@@ -71,6 +72,7 @@ class RedriveGround:
         ends = now() + turn
         events = self.url(EVENTS)
         return Moving(
+            mover=token_hex(8),
             jobs=self.jobs,
             places={DEAD: LetterQueue(self.sqs, self.url(DEAD), frozenset({EVENTS}), now)},
             destination=lambda _: EVENTS,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -20,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from backstop.aws.letters import LetterQueue
 from backstop.errors import StoreUnavailable
-from backstop.letter import ORDERED, Letter
+from backstop.letter import ORDERED, Letter, bare
 from ops.failure import sentence
 from ops.stack import QueueCounts, Stack, queue_counts
 from ops.tables import warn
@@ -78,7 +77,7 @@ class Look:
         """Keep what it takes to release letters; returns those that had not come before."""
         new = [one for one in taken if one.message_id not in self._held]
         self._seen += len(new)
-        self._held |= {one.message_id: _without_body(one) for one in taken}
+        self._held |= {one.message_id: bare(one) for one in taken}
         return new
 
 
@@ -127,9 +126,3 @@ def _counts(stack: Stack, url: str) -> QueueCounts:
 def _queues(stack: Stack) -> frozenset[str]:
     """Return the names that a letter's history may say it came from."""
     return frozenset(url.rpartition("/")[2] for url in stack.queue_urls.values())
-
-
-def _without_body(letter: Letter) -> Letter:
-    """Return what it takes to settle a letter: ten thousand bodies may be more than there is memory for."""
-    kept = {name: letter.record[name] for name in ("messageId", "receiptHandle")}
-    return replace(letter, record=kept)

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from backstop.aws.letters import LetterQueue
 from backstop.aws.redrive_sends import send_back
 from backstop.letter import Letter
 from backstop.moving import Addressed, Answer, Jobs, Moving, Place
-from backstop.redrive import REST, Batch, Job, Progress, State
+from backstop.redrive import LEASE, REST, Batch, Job, Progress, State
 from backstop.selection import Selection
 from backstop.trail import ATTRIBUTE, Trail
 from backstop.turn import Redrive, take_turn
@@ -76,6 +76,7 @@ class MemoryJobs:
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
         self.written: dict[tuple[str, int], Batch] = {}
+        self.leases: dict[str, tuple[str, datetime]] = {}
 
     def look(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
@@ -83,11 +84,22 @@ class MemoryJobs:
     def batches(self, job_id: str) -> list[Batch]:
         return [batch for (of, _), batch in sorted(self.written.items()) if of == job_id]
 
-    def change(self, job: Job) -> bool:
-        if self.jobs[job.id].state is not State.RUNNING:
+    def change(self, job: Job, mover: str) -> bool:
+        if self.jobs[job.id].state is not State.RUNNING or self.leases.get(job.id, ("",))[0] != mover:
             return False
         self.jobs[job.id] = job
         return True
+
+    def lease(self, job_id: str, mover: str, now: datetime) -> bool:
+        holder, until = self.leases.get(job_id, (mover, now))
+        if self.jobs[job_id].state is not State.RUNNING or (holder != mover and now < until):
+            return False
+        self.leases[job_id] = (mover, now + LEASE)
+        return True
+
+    def release(self, job_id: str, mover: str) -> None:
+        if self.leases.get(job_id, ("", None))[0] == mover:
+            del self.leases[job_id]
 
     def begin(self, job_id: str, batch: Batch) -> bool:
         if (job_id, batch.number) in self.written:
@@ -120,6 +132,7 @@ class RedriveWorld:
     left: list[tuple[str, str]] = field(default_factory=list)
     paused: float = 0.0
     turns: int = 0
+    movers: int = 0
 
     def __post_init__(self) -> None:
         self.sqs = make_queues(self.clock, self.faults, seed=0, is_shuffled=True)
@@ -212,7 +225,9 @@ class RedriveWorld:
         """Return what a turn needs."""
         client: Any = self.sqs
         place = LetterQueue(client, self.sqs.queue(DEAD).url, QUEUES, self.clock.now)
+        self.movers += 1
         moving = Moving(
+            mover=f"mover {self.movers}",
             jobs=cast(Jobs, self.killer.around(self.jobs)),
             places={DEAD: cast(Place, self.killer.around(place))},
             destination=lambda letter: letter.source_queue or EVENTS,

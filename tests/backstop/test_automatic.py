@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import pytest
 
-from backstop.automatic import QUIET, Chosen, busy, choose, eligible
+from backstop.automatic import LEFT_ALONE, QUIET, Chosen, busy, candidates, choose, eligible
 from backstop.groups import Group
 from backstop.letter import Letter, letter
 from backstop.occurrence import Severity
+from backstop.redrive import Job, State
 from backstop.selection import Selection
 from backstop.trail import Trail
 from tests.backstop import NOW, QUEUES, record, string
@@ -89,7 +90,7 @@ ROWS: Final[Mapping[str, tuple[Sequence[Letter], Mapping[str, Group], set[str], 
 def test_chooses(
     letters: Sequence[Letter], groups: Mapping[str, Group], is_busy: set[str], expected: Chosen | None
 ) -> None:
-    assert choose(letters, groups, is_busy, NOW) == expected
+    assert choose(candidates(letters, NOW), groups, is_busy, NOW) == expected
 
 
 def test_what_may_go_back_is_frozen_when_it_is_chosen() -> None:
@@ -110,4 +111,27 @@ def test_what_may_go_back_is_frozen_when_it_is_chosen() -> None:
     ids=["nothing", "its group", "its kind", "all", "another kind", "one of its events", "a group without letters"],
 )
 def test_a_group_is_being_redriven_by(running: list[Selection], expected: set[str]) -> None:
-    assert busy([*some(2), *some(1, B)], running) == expected
+    assert busy([*some(2), *some(1, B)], map(running_job, running), NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("known", "is_busy"),
+    [
+        ({}, True),
+        ({"turned_at": NOW - LEFT_ALONE}, False),
+        ({"turned_at": NOW - LEFT_ALONE + timedelta(seconds=1)}, True),
+        ({"begun_at": NOW - LEFT_ALONE}, False),
+        ({"begun_at": NOW - LEFT_ALONE, "turned_at": NOW}, True),
+        ({"state": State.DONE}, False),
+        ({"state": State.STOPPED}, False),
+        ({"state": State.CANCELLED}, False),
+    ],
+    ids=["running", "left alone", "not for long enough", "never taken up", "long", "done", "stopped", "cancelled"],
+)
+def test_a_group_is_being_redriven_as_long_as_somebody_is_at_it(known: dict[str, Any], is_busy: bool) -> None:
+    job = replace(running_job(Selection(group=A)), **known)
+    assert busy(some(1), [job], NOW) == ({A} if is_busy else set())
+
+
+def running_job(selection: Selection) -> Job:
+    return Job("r1", selection, ("shop-dead",), 10.0, True, NOW)

@@ -119,7 +119,7 @@ class TestAJob:
     def test_that_was_cancelled_meanwhile_moves_no_more(self, lane: RedriveLane) -> None:
         job = lane.begin(group=A, is_canary=True)
         lane.turn()
-        assert lane.jobs.change(replace(job, state=State.CANCELLED))
+        assert lane.jobs.reopen(replace(job, state=State.CANCELLED), State.RUNNING)
         assert lane.turn() == {"job": "r1", "state": "cancelled", "is_over": True, "wait_seconds": 0}
         assert lane.arrived().total() == 1
 

@@ -89,6 +89,12 @@ class Letter:
         return self.source_queue.endswith(ORDERED)
 
 
+def bare(found: Letter) -> Letter:
+    """Return a letter without what its sender sent: ten thousand bodies may be more than there is memory for."""
+    kept = ("messageId", "receiptHandle", "attributes", "eventSourceARN")
+    return replace(found, record={name: found.record[name] for name in kept})
+
+
 def letter(record: Record, queues: frozenset[str], now: datetime) -> Letter:
     """Read a record of a dead-letter queue. `queues` are the names that its history may say it came from."""
     attribute = (record.get("messageAttributes") or {}).get(ATTRIBUTE)

@@ -10,7 +10,8 @@ from itertools import count
 from math import ceil
 from typing import Final, NamedTuple
 
-from backstop.letter import ORDERED, Letter
+from backstop.errors import StoreUnavailable
+from backstop.letter import ORDERED, Letter, bare
 from backstop.moving import Left, Moving, Place, move_batch
 from backstop.putting_back import turn_of
 from backstop.redrive import A_BATCH, Batch, Job, Progress
@@ -20,7 +21,7 @@ RESERVE: Final = timedelta(seconds=10)
 EMPTY_TAKES: Final = 2
 """How often in a row nothing is to be had until a place is taken for looked through."""
 LOOK: Final = timedelta(seconds=2)
-"""How often it is asked whether a job was cancelled."""
+"""How often the lease is renewed, and seen whether the job was cancelled."""
 A_THREAD: Final = 100
 """Letters a second that one thread moves at least: ten take a tenth of a second, at six calls."""
 MOST_THREADS: Final = 8
@@ -57,7 +58,7 @@ def look_through(place: Place, remaining: Callable[[], timedelta]) -> list[Lette
         while remaining() > RESERVE:
             seconds = ceil((remaining() + RESERVE).total_seconds())
             letters = place.take(seconds) or place.take(seconds)
-            found += letters
+            found += map(bare, letters)
             if not letters:
                 break
     finally:
@@ -122,17 +123,25 @@ class _Mover:
     def _move_all(self) -> None:
         """Move batches, as many at once as the rate calls for."""
         threads = min(ceil(self.job.rate / A_THREAD), MOST_THREADS)
-        under_way: list[Future[Left]] = []
+        under_way: list[tuple[Future[Left], list[Letter]]] = []
         with ThreadPoolExecutor(threads) as pool:
             for number in count(Progress(self.batches).next_number):
                 letters = self._next(number)
                 if not letters:
                     break
-                under_way.append(pool.submit(move_batch, self.job, number, letters, self._place, self.moving))
+                moved = pool.submit(move_batch, self.job, number, letters, self._place, self.moving)
+                under_way.append((moved, letters))
                 while len(under_way) > threads or (under_way and letters[-1].is_ordered):  # one after the other
-                    self._end(under_way.pop(0).result())
+                    self._await(*under_way.pop(0))
             for one in under_way:
-                self._end(one.result())
+                self._await(*one)
+
+    def _await(self, moved: Future[Left], letters: Sequence[Letter]) -> None:
+        try:
+            self._end(moved.result())
+        except StoreUnavailable:
+            self._held += letters  # whatever was written down of them tells what becomes of each
+            raise
 
     def _move_step(self, numbers: Sequence[int]) -> None:
         """Move a step's batches one by one; letters that have to stay do not use a batch up."""
@@ -146,7 +155,7 @@ class _Mover:
     def _next(self, number: int) -> list[Letter]:
         """Return the letters of the batch of that number, when it is time for them; none where there are none now."""
         letters = self._gather(1 if number == 1 else A_BATCH)
-        if letters and self._keeps_pace(len(letters)):
+        if letters and self._keeps_pace(len(letters)) and self._may_go_on():
             return letters
         self._waiting += letters
         return []
@@ -194,7 +203,7 @@ class _Mover:
             if letter.message_id in self._sent:
                 self.moving.tell(letter, self.job.id)
             elif letter.message_id in self._doubtful or not self.job.selection.has(letter):
-                self._held.append(letter)
+                self._held.append(bare(letter))
             else:
                 (self._ordered if letter.is_ordered else self._waiting).append(letter)
 
@@ -203,8 +212,7 @@ class _Mover:
         now = self.moving.now()
         if now >= self._asked + LOOK:
             self._asked = now
-            found = self.moving.jobs.look(self.job.id)
-            self._is_stopped |= found is None or found.is_over
+            self._is_stopped |= not self.moving.jobs.lease(self.job.id, self.moving.mover, now)
         if self.job.is_canary and self._moved >= ROUND_LETTERS and now >= self._began + ROUND:
             self._is_stopped = True
         return not self._is_stopped and self.moving.remaining() > RESERVE

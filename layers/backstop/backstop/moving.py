@@ -45,11 +45,17 @@ class Jobs(Protocol):
     def look(self, job_id: str) -> Job | None:
         """Return a job as it is."""
 
+    def lease(self, job_id: str, mover: str, now: datetime) -> bool:
+        """Let a job be a mover's, or stay it; False where it is another one's, or does not run any more."""
+
+    def release(self, job_id: str, mover: str) -> None:
+        """Give a lease back."""
+
     def batches(self, job_id: str) -> Sequence[Batch]:
         """Return its batches, in the order of their numbers."""
 
-    def change(self, job: Job) -> bool:
-        """Keep how far a job has come; False where somebody has ended it meanwhile."""
+    def change(self, job: Job, mover: str) -> bool:
+        """Keep how far a job has come; False where somebody has ended it meanwhile, or it is another mover's."""
 
     def begin(self, job_id: str, batch: Batch) -> bool:
         """Write a batch down before it is sent; False where its number is taken."""
@@ -80,11 +86,12 @@ Addressed = tuple[Letter, Outgoing]
 class Moving:
     """What moving letters needs of the outside world.
 
-    `destination` names the queue that a letter goes back to, `send` sends there. `put_back` puts letters of the ordered
-    lane into their places; it may be called again with what it was called with. `tell` says that a letter was redriven,
-    `leave` that it has to stay.
+    `mover` is what this mover is called, as no other one. `destination` names the queue that a letter goes back to,
+    `send` sends there. `put_back` puts letters of the ordered lane into their places; it may be called again with what
+    it was called with. `tell` says that a letter was redriven, `leave` that it has to stay.
     """
 
+    mover: str
     jobs: Jobs
     places: Mapping[str, Place]
     destination: Callable[[Letter], str]

@@ -21,6 +21,8 @@ MOST_FAILING: Final = 0.1
 """The share of a canary that may fail again."""
 DOUBT: Final = timedelta(minutes=2)
 """How long evidence is waited for that a batch arrived whose mover died: the log takes seconds to be read."""
+LEASE: Final = timedelta(seconds=20)
+"""How long a job is one mover's without being asked for again: the others wait so long for one that died."""
 POLL: Final = timedelta(seconds=3)
 """How often what was moved is looked after."""
 

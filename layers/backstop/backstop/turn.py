@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, NamedTuple, assert_never
 
+from backstop.errors import StoreUnavailable
 from backstop.mover import RESERVE, move
 from backstop.moving import Moving
 from backstop.redrive import (
@@ -27,6 +29,8 @@ from backstop.redrive import (
 )
 
 AT_ONCE: Final = timedelta(0)
+BUSY: Final = timedelta(seconds=5)
+"""How long is waited where another mover is at work, or has died."""
 LATER: Final = timedelta(seconds=30)
 """How long is waited where a queue did not take letters."""
 
@@ -52,7 +56,19 @@ class Turn(NamedTuple):
 
 
 def take_turn(job: Job, redrive: Redrive) -> Turn:
-    """Do what is next for a job. Raises StoreUnavailable: then the turn is to be done again."""
+    """Do what is next for a job, as the only one. Raises StoreUnavailable: then the turn is to be done again."""
+    jobs, mover = redrive.moving.jobs, redrive.moving.mover
+    if job.is_over or not jobs.lease(job.id, mover, redrive.moving.now()):
+        found = jobs.look(job.id) or job
+        return Turn(found, AT_ONCE if found.is_over else BUSY)
+    try:
+        return _take(jobs.look(job.id) or job, redrive)
+    finally:
+        with suppress(StoreUnavailable):  # it ends by itself
+            jobs.release(job.id, mover)
+
+
+def _take(job: Job, redrive: Redrive) -> Turn:
     batches = [_decided(job, batch, redrive) for batch in redrive.moving.jobs.batches(job.id)]
     if job.resends_doubtful:  # those that are in doubt now, and none that may be later
         return _keep(replace(job, resends_doubtful=False), job, AT_ONCE, redrive)
@@ -77,7 +93,7 @@ def _moved(job: Job, batches: Sequence[Batch], numbers: Sequence[int], redrive: 
     """Move letters; that some are hidden meanwhile is known, should this mover die."""
     moving = redrive.moving
     taking = replace(job, hidden_until=moving.now() + moving.remaining() + RESERVE)
-    if not moving.jobs.change(taking):
+    if not moving.jobs.change(taking, moving.mover):
         return Turn(moving.jobs.look(job.id) or replace(job, state=State.CANCELLED), AT_ONCE)
     moved = move(job, batches, numbers, moving)
     note = moved.why or (f"{moved.staying:,} stay: see the log" if moved.staying else "")
@@ -87,8 +103,8 @@ def _moved(job: Job, batches: Sequence[Batch], numbers: Sequence[int], redrive: 
 
 
 def _keep(changed: Job, job: Job, wait: timedelta, redrive: Redrive) -> Turn:
-    """Keep how far a job has come; where somebody has ended it meanwhile, it is as they left it."""
-    if changed == job or redrive.moving.jobs.change(changed):
+    """Keep how far a job has come; where it is not this mover's any more, it is as others left it."""
+    if changed == job or redrive.moving.jobs.change(changed, redrive.moving.mover):
         return Turn(changed, wait)
     return Turn(redrive.moving.jobs.look(job.id) or replace(job, state=State.CANCELLED), AT_ONCE)
 

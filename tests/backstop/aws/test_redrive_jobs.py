@@ -15,7 +15,7 @@ from moto import mock_aws
 from backstop.aws.redrive_claims import claim
 from backstop.aws.redrive_jobs import RedriveJobs
 from backstop.errors import StoreUnavailable
-from backstop.redrive import Batch, Job, Sending, Sent, State
+from backstop.redrive import LEASE, Batch, Job, Sending, Sent, State
 from backstop.selection import Selection
 from tests.backstop import NOW
 from tests.fakes.faults import Fault, Faults
@@ -161,18 +161,28 @@ class TestAJob:
 
     def test_changes_only_while_it_runs(self, table: RedriveJobs) -> None:
         table.create(JOB)
-        assert table.change(replace(JOB, state=State.CANCELLED))
-        assert not table.change(replace(JOB, step=2))
+        table.lease("r1", "one", NOW)
+        assert table.change(replace(JOB, state=State.CANCELLED), "one")
+        assert not table.change(replace(JOB, step=2), "one")
         known = table.look("r1")
-        assert known == replace(JOB, state=State.CANCELLED)
+        assert known == replace(JOB, state=State.CANCELLED, turned_at=NOW)
+
+    def test_is_changed_by_nobody_who_has_it_no_more(self, table: RedriveJobs) -> None:
+        table.create(JOB)
+        assert not table.change(replace(JOB, step=2), "one")
+        table.lease("r1", "one", NOW)
+        table.lease("r1", "other", NOW + LEASE)
+        assert not table.change(replace(JOB, step=2), "one")
+        assert table.change(replace(JOB, step=2), "other")
 
     def test_that_nobody_made_does_not_come_to_be_by_a_change(self, table: RedriveJobs) -> None:
-        assert not table.change(JOB)
+        assert not table.change(JOB, "one")
         assert table.look("r1") is None
 
     def test_is_ended_although_the_answer_to_that_was_lost(self, table: RedriveJobs, repeating: RedriveJobs) -> None:
         table.create(JOB)
-        assert repeating.change(replace(JOB, state=State.DONE, note="through"))
+        table.lease("r1", "one", NOW)
+        assert repeating.change(replace(JOB, state=State.DONE, note="through"), "one")
 
     def test_is_reopened_once(self, table: RedriveJobs, repeating: RedriveJobs) -> None:
         table.create(replace(JOB, state=State.STOPPED))
@@ -182,7 +192,7 @@ class TestAJob:
 
     def test_that_somebody_else_has_ended_otherwise_is_not_taken_for_ours(self, table: RedriveJobs) -> None:
         table.create(replace(JOB, state=State.CANCELLED))
-        assert not table.change(replace(JOB, state=State.DONE))
+        assert not table.change(replace(JOB, state=State.DONE), "one")
 
     def test_is_listed_with_the_newest_first_and_without_batches_and_claims(self, table: RedriveJobs) -> None:
         for number in (2, 1, 3):
@@ -257,21 +267,56 @@ class TestAClaim:
         assert claim(client, TABLE, "a" * 16, "r1", NOW, NOW + timedelta(minutes=15))
 
 
+class TestALease:
+    def test_is_one_movers_until_it_runs_out_or_is_given_back(self, table: RedriveJobs) -> None:
+        table.create(JOB)
+        almost = NOW + LEASE - timedelta(seconds=1)
+        assert table.lease("r1", "one", NOW)
+        assert not table.lease("r1", "other", almost)
+        assert table.lease("r1", "one", almost), "it is renewed"
+        assert not table.lease("r1", "other", NOW + LEASE)
+        assert table.lease("r1", "other", almost + LEASE), "whoever had it has died"
+        table.release("r1", "one")
+        assert not table.lease("r1", "one", almost + LEASE), "what is given back late is another one's"
+        table.release("r1", "other")
+        assert table.lease("r1", "one", almost + LEASE)
+
+    @pytest.mark.parametrize("state", [State.CANCELLED, State.DONE, State.STOPPED])
+    def test_is_nobodys_where_the_job_is_over(self, table: RedriveJobs, state: State) -> None:
+        table.create(JOB)
+        assert table.lease("r1", "one", NOW)
+        assert table.reopen(replace(JOB, state=state), State.RUNNING)
+        assert not table.lease("r1", "one", NOW)
+
+    def test_is_not_to_be_had_of_a_job_that_is_not_there(self, table: RedriveJobs) -> None:
+        assert not table.lease("r1", "one", NOW)
+        assert table.look("r1") is None
+
+    def test_keeps_when_somebody_was_at_it(self, table: RedriveJobs) -> None:
+        table.create(JOB)
+        table.lease("r1", "one", NOW)
+        found = table.look("r1")
+        assert found is not None
+        assert found.turned_at == NOW
+
+
 class TestATableThatDoesNotAnswer:
     @pytest.mark.parametrize("fault", Fault)
     def test_is_unavailable_whatever_is_asked(self, table: RedriveJobs, faults: Faults, fault: Fault) -> None:
-        for operation in ("GetItem", "Query", "Scan", "PutItem", "UpdateItem", "DeleteItem"):
+        for operation in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"):
             faults.fail_always(operation, fault)
         asks: list[Callable[[], object]] = [
             lambda: table.look("r1"),
             lambda: table.all(),
             lambda: table.batches("r1"),
             lambda: table.create(JOB),
-            lambda: table.change(JOB),
+            lambda: table.change(JOB, "one"),
             lambda: table.reopen(JOB, State.STOPPED),
             lambda: table.begin("r1", BATCH),
             lambda: table.write("r1", BATCH),
             lambda: table.forget("r1", BATCH),
+            lambda: table.lease("r1", "one", NOW),
+            lambda: table.release("r1", "one"),
             lambda: claim(table._client, TABLE, "a" * 16, "r1", NOW, NOW),
         ]
         for ask in asks:

@@ -91,7 +91,7 @@ class RedriveSettings:
     source_queue_urls: Mapping[str, str]
     """The queues that dead letters come from, their addresses by name."""
     default_queue_url: str
-    """Where a letter goes of which is not known where it came from, or that came from a queue of retries."""
+    """Where a letter goes of which is not known where it came from."""
     watch: timedelta
     rescue_after: timedelta
     parked_events: int

@@ -13,7 +13,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from backstop import invocation
-from backstop.automatic import QUIET, RATE, busy, choose, eligible
+from backstop.automatic import QUIET, RATE, busy, candidates, choose, eligible
 from backstop.aws import clients, metrics, sqs
 from backstop.aws.known_groups import known_groups
 from backstop.aws.letters import LetterQueue
@@ -30,7 +30,7 @@ from backstop.letter import Letter
 from backstop.mover import look_through
 from backstop.moving import Addressed, Answer, Moving, Place
 from backstop.putting_back import Returning, return_letters
-from backstop.redrive import Job, State, job_id
+from backstop.redrive import Job, job_id
 from backstop.report import Report
 from backstop.rescue import rescue
 from backstop.sequence import wake_up
@@ -65,7 +65,6 @@ class _Redrive:
         job = self._jobs.look(job_id)
         if job is None:
             return {**_NO_JOB, "job": job_id}
-        self._jobs.turn(job_id, now())
         telling = Telling(self._log, self._settings.function)
         moving = self._moving(telling, remaining)
         heard_of = partial(failed_again, clients.client("dynamodb"), self._settings.failed_events_table)
@@ -86,10 +85,10 @@ class _Redrive:
         """Begin a redrive that nobody has asked for, if a group may be redriven so."""
         moment = now()
         found = [one for place in self._queues.values() for one in look_through(place, remaining)]
-        names = list(dict.fromkeys(one.trail.group for one in found if one.trail.group))
+        some = candidates(found, moment)
+        names = [one.group for one in some]
         groups = known_groups(clients.client("dynamodb"), self._settings.groups_table, names)
-        running = [job.selection for job in self._jobs.all() if job.state is State.RUNNING]
-        chosen = choose(found, groups, busy(found, running), moment)
+        chosen = choose(some, groups, busy(found, self._jobs.all(), moment), moment)
         if chosen is None:
             return _NO_JOB
         job = Job(
@@ -111,6 +110,7 @@ class _Redrive:
 
     def _moving(self, telling: Telling, remaining: Callable[[], timedelta]) -> Moving:
         return Moving(
+            mover=secrets.token_hex(8),
             jobs=self._jobs,
             places={**self._queues, NAME: self._rescued},
             destination=self._destination,
