@@ -125,6 +125,10 @@ def test_env_gives_names_as_they_are_deployed(stack: Stack, command: Command) ->
                 case {"Fn::Sub": str(text)}:
                     expected = re.sub(r"\$\{(.+?)\}", lambda found: names[found[1]], text)
                     assert given[function][variable] == expected
+                case {"Fn::FindInMap": ["Timing", _, str(column)]}:
+                    assert given[function][variable] == TEMPLATE["Mappings"]["Timing"]["local"][column]
+                case str(text):
+                    assert given[function][variable] == text
                 case {"Fn::GetAtt": [str(name), "Id"]}:
                     assert re.fullmatch(
                         rf"arn:aws:\w+:us-east-1:\d{{12}}:\S+{names[name]}\S*", given[function][variable]
@@ -201,11 +205,18 @@ def lines_of(event: dict[str, Any]) -> dict[str, Any]:
     return delivery
 
 
+def is_turn(event: dict[str, Any]) -> None:
+    """Check an event as RedriveStateMachine gives it to a function."""
+    assert set(event) == {"job"}
+    assert re.fullmatch(r"r\d{8}-\d{6}-[0-9a-f]{4}", event["job"])
+
+
 SHAPES: dict[str, Callable[[dict[str, Any]], None]] = {
     "ProcessFunction": is_sqs_event,
     "ProcessOrderedFunction": is_sqs_event,
     "TransformFunction": is_firehose_event,
     "WatchFunction": is_log_delivery,
+    "RedriveFunction": is_turn,
 }
 
 
@@ -232,6 +243,8 @@ def test_the_readme_shows_an_answer_of_each_function_that_accounts_for_its_sampl
             assert {record["result"] for record in records} <= {"Ok", "Dropped", "ProcessingFailed"}
         case {"occurrences": occurrences, "untold": 0}:
             assert occurrences == len(lines_of(event)["logEvents"])
+        case {"job": job, "is_over": True}:
+            assert job == event["job"]
         case answer:
             pytest.fail(f"{answer} is no answer of a function")
 
