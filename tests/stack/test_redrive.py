@@ -117,6 +117,42 @@ def test_letters_are_exported_discarded_and_put_back(
     assert letters(stack) == before
 
 
+def test_an_ordered_event_goes_back_into_its_place_and_the_newer_ones_of_its_key_wait_for_it(
+    backstop: Backstop, stack: Stack
+) -> None:
+    for number, status in enumerate(("placed", "paid", "packed"), 1):
+        change(stack, "late", number, status)  # of an order that is not stored yet: the first fails, the others wait
+    wait_for(lambda: json.loads(backstop("keys", "show", "late", "--json").out).get("waiting") == 3)
+    assert backstop("keys", "skip", "late", "--yes").exit_code == 0
+    wait_for(lambda: "late-1" in letters(stack))
+
+    found = over(backstop, redriven(backstop, "--event", "late-1", "--no-canary"))
+    stack.dynamodb.put_item(TableName=stack.output("OrdersTableName"), Item={"id": {"S": "late"}})
+
+    assert (found["state"], found["moved"], "late-1" in letters(stack)) == ("done", 1, False)
+    history = wait_for(lambda: changes(stack, "late", 3))
+    assert history == ["placed", "paid", "packed"]
+
+
+def change(stack: Stack, order_id: str, number: int, status: str) -> None:
+    """Send a change of an order's status."""
+    event: dict[str, Any] = {"id": f"{order_id}-{number}", "order": order_id, "number": number, "status": status}
+    stack.sqs.send_message(
+        QueueUrl=stack.queue_urls["OrderedQueue"],
+        MessageBody=json.dumps(event | {"changed_at": "2026-11-21T09:00:00Z"}),
+        MessageGroupId=order_id,
+        MessageDeduplicationId=event["id"],
+    )
+
+
+def changes(stack: Stack, order_id: str, count: int) -> list[str]:
+    """Return the changes that an order has had, once there are so many."""
+    found: Any = stack.dynamodb.get_item(TableName=stack.output("OrdersTableName"), Key={"id": {"S": order_id}})
+    assert "violations" not in found["Item"], "an event overtook another one"
+    history = [one["M"]["status"]["S"] for one in found["Item"].get("history", {"L": []})["L"]]
+    return history if len(history) == count else []
+
+
 def test_the_local_aws_says_that_it_cannot_move_a_queue_by_itself(backstop: Backstop) -> None:
     ran = backstop("redrive", "--native")
 
