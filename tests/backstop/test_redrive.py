@@ -248,6 +248,15 @@ class TestWhatAwsRefuses:
         assert world.run().state is State.DONE
         assert world.arrived == once(SOME)
 
+    def test_entries_that_are_not_taken_hold_up_no_others_of_that_turn(self, world: RedriveWorld) -> None:
+        world.sqs.refuses = lambda operation, entry: (
+            operation == "SendMessageBatch" and json.loads(entry["MessageBody"])["id"] == "a-3"
+        )
+        world.begin(group=A, is_canary=False)
+        job = world.turn()
+        world.work()
+        assert (len(world.arrived), "not taken" in job.note, job.is_over) == (29, True, False)
+
     def test_a_queue_that_refuses_all_is_said_and_waited_for(self, world: RedriveWorld) -> None:
         world.faults.fail_always("SendMessageBatch", Fault.DENIED)
         world.begin(group=A)
@@ -275,6 +284,14 @@ class TestWhatAwsRefuses:
         world.begin(group=A)
         assert world.run().state is State.DONE
         assert (world.arrived, world.dead()) == (once(SOME), {*OTHERS})
+
+    def test_letters_in_somebodys_hands_are_waited_for_and_that_is_said(self, world: RedriveWorld) -> None:
+        assert world.sqs.queue(DEAD).receive(1, timedelta(minutes=2))
+        world.begin(group=A, is_canary=False)
+        job = world.turn()
+        assert (job.note, job.is_over) == ("letters may be in somebody's hands: they are waited for", False)
+        assert (world.run().state, world.run().note) == (State.DONE, "")
+        assert world.dead() == {*OTHERS}
 
     def test_somebody_who_cancels_ends_it_where_it_is(self) -> None:
         from dataclasses import replace

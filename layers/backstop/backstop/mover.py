@@ -30,6 +30,9 @@ ROUND_LETTERS: Final = 100
 """After both, a canary is looked after before it goes on."""
 
 
+IN_HANDS: Final = "letters may be in somebody's hands: they are waited for"
+
+
 class Moved(NamedTuple):
     """What moving came to.
 
@@ -111,9 +114,9 @@ class _Mover:
             self._place.release([*self._held, *self._waiting, *self._ordered])
         hides_more = self._moved > 0 and self._place.name.endswith(ORDERED)
         is_all = self._is_through and not (self._why or self._is_undeleted or hides_more)
-        if is_all and not self._are_others_hidden():
-            return Moved(True, self._why, self._staying, self._moved)
-        return Moved(False, self._why, self._staying, self._moved)
+        if is_all and self._are_others_hidden():
+            return Moved(False, IN_HANDS, self._staying, self._moved)
+        return Moved(is_all, self._why, self._staying, self._moved)
 
     def _are_others_hidden(self) -> bool:
         """Whether letters may be in the hands of another one, be it a mover that died."""
@@ -169,8 +172,8 @@ class _Mover:
         self._waiting = [letter for letter in self._waiting if letter not in behind]
         self._held += behind
         self._staying += left.staying
-        if left.why:
-            self._why, self._is_stopped = left.why, True
+        self._why = left.why or self._why
+        self._is_stopped |= bool(left.why) and not left.moved  # a queue that takes nothing, not some letters
 
     def _gather(self, most: int) -> list[Letter]:
         """Take letters until there is a batch of those that are meant, the place is through, or time is."""
