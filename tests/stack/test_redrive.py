@@ -153,6 +153,22 @@ def changes(stack: Stack, order_id: str, count: int) -> list[str]:
     return history if len(history) == count else []
 
 
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ({"rescue": True}, {"rescued": 0}),
+        ({"auto": True}, {"job": "", "state": "unknown", "is_over": True, "wait_seconds": 0}),
+    ],
+    ids=["rescue", "auto"],
+)
+def test_what_its_schedules_ask_for_is_allowed_to_it(stack: Stack, asked: dict[str, Any], answer: Any) -> None:
+    function = stack.output("RedriveFunctionName")
+
+    found = stack.functions.invoke(FunctionName=function, Payload=json.dumps(asked))
+
+    assert json.loads(found["Payload"].read()) == answer
+
+
 def test_the_local_aws_says_that_it_cannot_move_a_queue_by_itself(backstop: Backstop) -> None:
     ran = backstop("redrive", "--native")
 
