@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from backstop.aws.redrive_jobs import RedriveJobs
 from backstop.aws.redriven import failed_again
-from backstop.redrive import Job, Progress, State, watched
+from backstop.redrive import REST, Job, Progress, State, watched
 from ops.failure import CallFailed
 from ops.keys.found import told_in_a_sentence
 from ops.stack import Stack
@@ -50,7 +50,7 @@ class Standing:
         return {
             "job": self.job.id,
             "state": self.state,
-            "step": "canary" if self.job.is_canary and self.job.step < 3 else "rest",
+            "step": "" if self.job.is_over else _step(self.job),
             "moved": self.progress.moved,
             "expected": self.job.expected,
             "failed_again": self.progress.failed_again,
@@ -59,8 +59,14 @@ class Standing:
             "begun": iso(self.job.begun_at),
             "by": self.job.by,
             "rate": self.job.rate,
+            "command": self.job.command,
             "selection": self.job.selection.serialise(),
         }
+
+
+def _step(job: Job) -> str:
+    """Say which step is under way."""
+    return "the rest" if job.step >= REST else f"canary, step {job.step + 1} of {REST}"
 
 
 def jobs_of(stack: Stack) -> RedriveJobs:

@@ -28,7 +28,7 @@ def show_all(stack: Stack, limit: int, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"redrives": found}))
     elif found:
-        columns = ("job", "state", "moved", "expected", "failed_again", "in_doubt", "by", "selection", "note")
+        columns = ("job", "state", "moved", "expected", "failed_again", "in_doubt", "by", "command", "note")
         Console(highlight=False).print(rows("", [{name: one[name] for name in columns} for one in found]))
     else:
         say("Nothing was redriven yet.")
@@ -64,7 +64,7 @@ def _follow(stack: Stack, found: Standing, wait: Callable[[float], object]) -> S
 
 
 def _tell(stack: Stack, found: Standing) -> None:
-    Console(highlight=False).print(facts(found.fields()))
+    Console(highlight=False).print(facts(found.fields() | {"selection": ""}))
     advice = {
         "interrupted": ("Nobody moves it any more. Let it go on:", ["redrive", "resume"]),
         "stopped": ("What is left lies where it was. See why:", ["dlq", "show"]),

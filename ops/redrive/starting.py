@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -117,7 +117,9 @@ def _pace(asked: Asked) -> str:
 
 def _span(total: int, asked: Asked) -> str:
     seconds = estimate(total, asked.rate, is_canary=asked.is_canary).total_seconds()
-    return f"{seconds:.0f} s" if seconds < 120 else str(timedelta(minutes=round(seconds / 60)))[:-3] + " h"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _found(found: Found, asked: Asked) -> dict[str, Any]:
