@@ -36,8 +36,8 @@ class Standing:
     @property
     def is_run(self) -> bool:
         """Whether somebody takes its turns."""
-        if self.execution in {"", "SUCCEEDED"} and self.job.turned_at is not None:
-            return self.now < self.job.turned_at + QUIET
+        if self.execution in {"", "SUCCEEDED"}:  # none is known yet, or it has handed over
+            return self.now < (self.job.turned_at or self.job.begun_at) + QUIET
         return self.execution == "RUNNING"
 
     @property

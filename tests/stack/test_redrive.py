@@ -89,11 +89,11 @@ def test_what_is_fixed_goes_back_once_although_its_mover_is_killed_and_nothing_e
     others = {event: told for event, told in letters(stack).items() if event not in FIXED}
     stock(stack, "mug", currency="EUR")
 
-    job = redriven(backstop, "--group", groups["CurrencyMismatch"], "--rate", "5")
-    with killing_workers(local_aws, every_seconds=2, for_seconds=16, of="RedriveFunction") as killed:
+    with killing_workers(local_aws, every_seconds=1, for_seconds=16, of="RedriveFunction") as killed:
+        job = redriven(backstop, "--group", groups["CurrencyMismatch"], "--rate", "5")
         found = over(backstop, job)
 
-    assert killed() > 0
+    assert killed() > 0, f"the rehearsal killed no mover: {found}"
     assert (found["state"], found["moved"], found["in_doubt"]) == ("done", len(FIXED), 0)
     wait_for(lambda: all(is_done(stack, event) for event in FIXED))
     assert letters(stack) == others

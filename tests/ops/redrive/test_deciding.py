@@ -70,6 +70,15 @@ class TestStatus:
         assert (ran.exit_code, document["state"]) == (exit_code, state)
         assert (document["moved"], document["expected"], document["in_doubt"]) == (3, 30, 0)
 
+    def test_of_one_whose_run_is_not_known_yet_waits_for_its_first_turn(
+        self, redrive: Redrive, redrives: Redrives, clock: VirtualClock
+    ) -> None:
+        """Step Functions tells of a run a moment after it was begun."""
+        redrives.jobs.create(Job(JOB, Selection(), ("shop-dead",), 10.0, True, clock.now()))
+        assert json.loads(redrive("status", JOB, "--json").out)["state"] == "running"
+        clock.advance(timedelta(minutes=10))
+        assert json.loads(redrive("status", JOB, "--json").out)["state"] == "interrupted"
+
     def test_says_what_to_type_where_nobody_moves_it(self, redrive: Redrive, begin: Callable[..., Job]) -> None:
         begin(is_run=False)
         assert f"backstop redrive resume --stack shop {JOB}" in redrive("status", JOB).out
