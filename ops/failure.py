@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -10,6 +13,8 @@ from botocore.exceptions import (
     NoRegionError,
     ProfileNotFound,
 )
+
+from backstop.errors import StoreUnavailable
 
 
 class CallFailed(Exception):
@@ -30,3 +35,12 @@ def sentence(error: BotoCoreError | ClientError) -> str:
         details = error.response["Error"]
         return f"AWS refused {error.operation_name}: {details.get('Message') or details.get('Code')}"
     return f"the call to AWS failed: {error}"
+
+
+@contextmanager
+def told_in_a_sentence() -> Iterator[None]:
+    """Turn a table or a queue that does not answer into a call that failed."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise CallFailed(str(error)) from error

@@ -58,6 +58,11 @@ class Stack:
         """The stack's queues, by the name of their resource."""
         return {name.removesuffix("Url"): url for name, url in self._outputs.items() if name.endswith("QueueUrl")}
 
+    @property
+    def queue_names(self) -> frozenset[str]:
+        """What SQS calls the stack's queues."""
+        return frozenset(url.rpartition("/")[2] for url in self.queue_urls.values())
+
     @cached_property
     def _outputs(self) -> dict[str, str]:
         with self._there():

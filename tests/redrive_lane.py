@@ -28,7 +28,8 @@ from tests.fakes.queue import FakeQueue, QueuedMessage
 from tests.fakes.source import FakeContext
 from tests.fakes.sqs import FakeSqs
 from tests.support import make_queues
-from tests.watch_lane import Killer, make_table
+from tests.template.tables import make_table
+from tests.watch_lane import Killer
 from tests.worker import FUNCTIONS, Worker, deployed
 
 REDRIVE: Final = FUNCTIONS / "redrive"

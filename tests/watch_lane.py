@@ -25,7 +25,7 @@ from tests.fakes.faults import Faults
 from tests.fakes.handler import ScriptedHandler
 from tests.fakes.source import FakeContext, WorkerDied
 from tests.support import process_lane
-from tests.template.document import RESOURCES
+from tests.template.tables import make_table
 from tests.worker import FUNCTIONS, Worker, deployed
 
 WATCH: Final = FUNCTIONS / "watch"
@@ -52,7 +52,6 @@ ENVIRONMENT: Final = {
 }
 """What the template tells the function (which `deployed` adds stage, release and name to)."""
 
-_LAYOUT: Final = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
 
 Item = dict[str, Any]
 
@@ -246,12 +245,6 @@ def make_tables(dynamodb: Any) -> None:
     """Make the tables as template.yaml has them."""
     for name, resource in TABLES.items():
         make_table(dynamodb, name, resource)
-
-
-def make_table(dynamodb: Any, name: str, resource: str) -> None:
-    """Make a table of that name as template.yaml has the resource."""
-    properties = RESOURCES[resource]["Properties"]
-    dynamodb.create_table(TableName=name, **{key: properties[key] for key in _LAYOUT if key in properties})
 
 
 def _make_topic(sqs: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +16,10 @@ from ops.dlq import export as exporting
 from ops.dlq import importing, listing
 from ops.dlq import show as showing
 from ops.dlq.choosing import Chosen, OfEvent, OfGroup, OfKind, OfQueue, OfReason
-from ops.groups.found import NotFound
+from ops.groups.found import answer
 from ops.options import AsJson, IsLocal, StackName
 from ops.stack import Stack
 from ops.subcommand import is_called
-from ops.tables import warn
 
 app = typer.Typer(help="Dead letters: how many there are and why, which one is which, and what becomes of them.")
 
@@ -54,7 +52,7 @@ def show(
     """
     found, chosen = Stack.of(stack, is_local=local), Chosen(group, kind, reason, event, queue)
     raise typer.Exit(
-        _answer(lambda: showing.show(found, chosen.selection(found), limit, reveals=reveal, as_json=as_json))
+        answer(lambda: showing.show(found, chosen.selection(found), limit, reveals=reveal, as_json=as_json))
     )
 
 
@@ -84,7 +82,7 @@ def discard(
         selection = replace(chosen.selection(found), frozen_at=now)
         return discarding.discard(found, selection, words, is_agreed=yes)
 
-    raise typer.Exit(_answer(do))
+    raise typer.Exit(answer(do))
 
 
 @app.command()
@@ -108,7 +106,7 @@ def export(
     found, chosen = Stack.of(stack, is_local=local), Chosen(group, kind, reason, event, queue)
     words = " ".join(filter(None, ["dlq export", chosen.words, shlex.join(["--to", to])]))
     raise typer.Exit(
-        _answer(lambda: exporting.export(found, chosen.selection(found), to, words, as_json=as_json)),
+        answer(lambda: exporting.export(found, chosen.selection(found), to, words, as_json=as_json)),
     )
 
 
@@ -166,11 +164,3 @@ def edit(
     asked = editing.Asked(event_id, words, message, schema, wait, is_agreed=yes)
     found = Stack.of(stack, is_local=local)
     raise typer.Exit(editing.edit(found, asked) if settle is None else editing.finish(found, asked, settle))
-
-
-def _answer(ask: Callable[[], int]) -> int:
-    try:
-        return ask()
-    except NotFound as error:
-        warn(str(error))
-        return 1

@@ -22,7 +22,7 @@ from backstop.selection import Selection
 from ops import audit
 from ops.agreeing import agrees
 from ops.dlq.scanning import Look, letters, present
-from ops.keys.found import told_in_a_sentence
+from ops.failure import told_in_a_sentence
 from ops.stack import Stack
 from ops.tables import rows, say, warn
 

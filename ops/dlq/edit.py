@@ -36,8 +36,7 @@ from ops.dlq.revision import (
     require_valid,
 )
 from ops.dlq.settling import Sleep, find, settle
-from ops.failure import CallFailed
-from ops.keys.found import told_in_a_sentence
+from ops.failure import CallFailed, told_in_a_sentence
 from ops.stack import Stack
 from ops.tables import say, warn
 from ops.terminal import is_a_person

@@ -28,8 +28,7 @@ from ops import audit
 from ops.dlq.discard import SUBJECT
 from ops.dlq.exported import line
 from ops.dlq.scanning import of_stack
-from ops.failure import CallFailed
-from ops.keys.found import told_in_a_sentence
+from ops.failure import CallFailed, told_in_a_sentence
 from ops.stack import Stack
 from ops.tables import warn
 from ops.terminal import harmless

@@ -12,7 +12,8 @@ from rich.console import Console
 from backstop.parking import State
 from ops import status
 from ops.dlq.scanning import present
-from ops.keys.found import parked_table, told_in_a_sentence
+from ops.failure import told_in_a_sentence
+from ops.keys.found import parked_table
 from ops.keys.listing import waiting_keys
 from ops.stack import Stack
 from ops.tables import rows, say

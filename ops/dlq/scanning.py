@@ -91,7 +91,7 @@ def letters(stack: Stack, name: str, says: Says = warn) -> Iterator[Look]:
     counts = _counts(stack, url)
     if counts.in_flight:
         says(f"{name}: letters in somebody's hands just now, which may be missing here: {counts.in_flight:,}")
-    look = Look(LetterQueue(stack.sqs, url, _queues(stack), lambda: datetime.now(UTC)), counts.waiting)
+    look = Look(LetterQueue(stack.sqs, url, stack.queue_names, lambda: datetime.now(UTC)), counts.waiting)
     try:
         yield look
     finally:
@@ -121,8 +121,3 @@ def _counts(stack: Stack, url: str) -> QueueCounts:
         return queue_counts(stack, url)
     except (ClientError, BotoCoreError) as error:
         raise StoreUnavailable(sentence(error)) from error
-
-
-def _queues(stack: Stack) -> frozenset[str]:
-    """Return the names that a letter's history may say it came from."""
-    return frozenset(url.rpartition("/")[2] for url in stack.queue_urls.values())

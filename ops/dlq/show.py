@@ -18,7 +18,7 @@ from backstop.letter import Letter
 from backstop.selection import Selection
 from ops.dlq.scanning import of_stack
 from ops.failed_events.history import Befell, of_event
-from ops.keys.found import told_in_a_sentence
+from ops.failure import told_in_a_sentence
 from ops.stack import Stack
 from ops.tables import rows, say, warn
 from ops.terminal import span

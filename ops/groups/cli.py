@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,11 +12,10 @@ from ops.groups import deciding, listing
 from ops.groups import show as showing
 from ops.groups import why as reasons
 from ops.groups.command import decide
-from ops.groups.found import NotFound
+from ops.groups.found import answer
 from ops.options import AsJson, IsLocal, StackName
 from ops.stack import Stack
 from ops.subcommand import is_called
-from ops.tables import warn
 from ops.times import lasting
 from ops.times import since as read_since
 
@@ -59,7 +57,7 @@ def show(
 ) -> None:
     """Show all about a group, its newest failed events, and what to type next. Exit code 1 if there is none."""
     found = Stack.of(stack, is_local=local)
-    raise typer.Exit(_answer(lambda: showing.show(found, group, events, as_json=as_json)))
+    raise typer.Exit(answer(lambda: showing.show(found, group, events, as_json=as_json)))
 
 
 @app.command()
@@ -73,8 +71,8 @@ def why(
     """Show why failures are in a group; with two groups, what tells them apart. Exit code 1 if that is not known."""
     found = Stack.of(stack, is_local=local)
     if other is None:
-        raise typer.Exit(_answer(lambda: reasons.why(found, group, as_json=as_json)))
-    raise typer.Exit(_answer(lambda: reasons.why_apart(found, group, other, as_json=as_json)))
+        raise typer.Exit(answer(lambda: reasons.why(found, group, as_json=as_json)))
+    raise typer.Exit(answer(lambda: reasons.why_apart(found, group, other, as_json=as_json)))
 
 
 @app.command()
@@ -122,11 +120,3 @@ def note(
     decision, found = deciding.note(text), Stack.of(stack, is_local=local)
     kept = decision.sets.get("note", {}).get("S", "")
     raise typer.Exit(decide(found, group, lambda _: decision, kept))
-
-
-def _answer(ask: Callable[[], int]) -> int:
-    try:
-        return ask()
-    except NotFound as error:
-        warn(str(error))
-        return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,7 @@ from backstop.errors import StoreUnavailable
 from backstop.groups import Group
 from ops.failure import CallFailed
 from ops.stack import Stack
+from ops.tables import warn
 
 Item = Mapping[str, Any]
 
@@ -44,6 +45,15 @@ class Listed(NamedTuple):
 
     groups: list[Known]
     unread: list[str]
+
+
+def answer(ask: Callable[[], int]) -> int:
+    """Return the exit code that a command asks for; 1, and a sentence, where a name is no group's."""
+    try:
+        return ask()
+    except NotFound as error:
+        warn(str(error))
+        return 1
 
 
 def list_groups(stack: Stack) -> Listed:

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from backstop.parking import State
+from ops.failure import told_in_a_sentence
 from ops.keys.deciding import Deciding, Decision, Plan, Refused, plan
-from ops.keys.found import find, not_parked, parked_table, told_in_a_sentence
+from ops.keys.found import find, not_parked, parked_table
 from ops.stack import Stack
 from ops.terminal import harmless, is_a_person
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from backstop.aws.parked import ParkedTable
 from backstop.aws.parked_record import ParkedRecords
-from backstop.errors import StoreUnavailable
 from backstop.message import queue_name
 from backstop.parking import Lock, Parked, State
 from backstop.trail import Trail
-from ops.failure import CallFailed
 from ops.stack import Stack
 from ops.terminal import harmless
 
@@ -67,22 +63,13 @@ def find(stack: Stack, table: ParkedTable, key: str, now: datetime) -> Found | N
 
 def history_of(stack: Stack, event: Parked, now: datetime) -> Trail:
     """Return what befell an event, as it was written: of a dead one too, whose attempts would start anew."""
-    queues = frozenset(url.rpartition("/")[2] for url in stack.queue_urls.values()) | {queue_name(event.record)}
+    queues = stack.queue_names | {queue_name(event.record)}
     return Trail.written(event.trail, queues, now)
 
 
 def not_parked(key: str) -> str:
     """Say that a key does not wait."""
     return f"no events of key {harmless(key)} are parked"
-
-
-@contextmanager
-def told_in_a_sentence() -> Iterator[None]:
-    """Turn a table that does not answer into a call that failed."""
-    try:
-        yield
-    except StoreUnavailable as error:
-        raise CallFailed(str(error)) from error
 
 
 def _is_possible(key: str) -> bool:

@@ -14,7 +14,8 @@ from backstop.aws.parked import ParkedTable
 from backstop.errors import StoreUnavailable
 from backstop.parking import Lock, State
 from backstop.trail import Trail
-from ops.keys.found import Found, history_of, parked_table, told_in_a_sentence
+from ops.failure import told_in_a_sentence
+from ops.keys.found import Found, history_of, parked_table
 from ops.stack import Stack
 from ops.terminal import harmless, span
 from ops.times import iso

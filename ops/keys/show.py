@@ -14,8 +14,9 @@ from rich.text import Text
 from backstop.message import read
 from backstop.parking import Parked, State
 from ops import audit
+from ops.failure import told_in_a_sentence
 from ops.keys.deciding import subject_of
-from ops.keys.found import Found, find, not_parked, parked_table, told_in_a_sentence
+from ops.keys.found import Found, find, not_parked, parked_table
 from ops.keys.listing import next_try
 from ops.stack import Stack
 from ops.tables import facts, rows

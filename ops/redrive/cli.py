@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -11,12 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from ops.dlq.choosing import Chosen, OfEvent, OfGroup, OfKind, OfQueue, OfReason
-from ops.groups.found import NotFound
+from ops.groups.found import answer
 from ops.options import AsJson, IsLocal, StackName
 from ops.redrive import deciding, native, show, starting
 from ops.stack import Stack
 from ops.subcommand import is_called
-from ops.tables import warn
 from ops.times import since
 
 app = typer.Typer(help="Send dead letters back to where they came from: those of a group, a kind, a release; or all.")
@@ -79,7 +77,7 @@ def redrive(
         asked = starting.Asked(selection, words, rate, not no_canary, rescued, yes, as_json)
         return starting.start(found, asked)
 
-    raise typer.Exit(_answer(do))
+    raise typer.Exit(answer(do))
 
 
 @app.command()
@@ -163,11 +161,3 @@ def _typed_words(context: typer.Context) -> list[str]:
         for one in value if isinstance(value, list | tuple) else [value]:
             words += [names[name]] if one is True else [names[name], str(one)]
     return words
-
-
-def _answer(ask: Callable[[], int]) -> int:
-    try:
-        return ask()
-    except NotFound as error:
-        warn(str(error))
-        return 1

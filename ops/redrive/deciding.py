@@ -8,8 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from backstop.redrive import REST, Job, State
 from ops import audit
-from ops.failure import sentence
-from ops.keys.found import told_in_a_sentence
+from ops.failure import sentence, told_in_a_sentence
 from ops.redrive.jobs import Standing, jobs_of, look
 from ops.redrive.starting import run
 from ops.stack import Stack

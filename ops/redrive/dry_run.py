@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, Final
 
 from backstop.alert import label
 from backstop.aws.rescued import Rescued
 from backstop.letter import Letter
-from backstop.redrive import REST
+from backstop.redrive import STEPS, capacity
 from backstop.selection import Selection
 from ops.dlq.scanning import of_stack
-from ops.keys.found import told_in_a_sentence
+from ops.failure import told_in_a_sentence
 from ops.stack import Stack
 
 A_STEP: Final = timedelta(seconds=60)
@@ -64,7 +64,7 @@ def _letters(stack: Stack, *, is_rescued: bool) -> Iterator[tuple[Iterator[Lette
 
 
 def _rescued(stack: Stack) -> Iterator[Letter]:
-    bucket = Rescued(stack.s3, stack.output("DataBucketName"), _queue_names(stack), lambda: datetime.now(UTC))
+    bucket = Rescued(stack.s3, stack.output("DataBucketName"), stack.queue_names, lambda: datetime.now(UTC))
     while some := bucket.take(0, 100):
         yield from some
 
@@ -76,14 +76,8 @@ def _destination(stack: Stack, letter: Letter) -> str:
     return name if name in {"EventsQueue", "OrderedQueue"} else DEFAULT_QUEUE
 
 
-def _queue_names(stack: Stack) -> frozenset[str]:
-    return frozenset(url.rpartition("/")[2] for url in stack.queue_urls.values())
-
-
 def estimate(total: int, rate: float, *, is_canary: bool) -> timedelta:
     """Return how long a redrive takes at most, if nothing holds it up."""
-    steps = 0
-    if is_canary:
-        before = (0, 1, 11, 111)
-        steps = sum(total > before[step] for step in range(REST))
+    before = accumulate(sum(map(capacity, step)) for step in STEPS[:-1])
+    steps = sum(total > count for count in (0, *before)) if is_canary else 0
     return timedelta(seconds=total / rate) + steps * A_STEP

@@ -12,8 +12,7 @@ from botocore.exceptions import ClientError
 from backstop.aws.redrive_jobs import RedriveJobs
 from backstop.aws.redriven import failed_again
 from backstop.redrive import REST, Job, Progress, State, watched
-from ops.failure import CallFailed
-from ops.keys.found import told_in_a_sentence
+from ops.failure import CallFailed, told_in_a_sentence
 from ops.stack import Stack
 from ops.times import iso
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 
-from ops.keys.found import told_in_a_sentence
+from ops.failure import told_in_a_sentence
 from ops.redrive.jobs import Standing, jobs_of, look, standing
 from ops.stack import Stack
 from ops.tables import facts, rows, say

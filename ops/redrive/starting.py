@@ -17,8 +17,7 @@ from backstop.selection import Selection
 from ops import audit
 from ops.agreeing import agrees
 from ops.dlq.scanning import present
-from ops.failure import CallFailed, sentence
-from ops.keys.found import told_in_a_sentence
+from ops.failure import CallFailed, sentence, told_in_a_sentence
 from ops.redrive.dry_run import Found, estimate, look
 from ops.redrive.jobs import jobs_of, run_name
 from ops.stack import Stack

@@ -17,7 +17,8 @@ from tests.functions.secrets_planted import KINDS, planted
 from tests.ops.command import Command, command  # noqa: F401  # a fixture
 from tests.ops.conftest import found_by_commands  # noqa: F401  # a fixture
 from tests.support import ProcessLane, process_lane
-from tests.watch_lane import REGION, WatchLane, make_table, watch_lane
+from tests.template.tables import make_table
+from tests.watch_lane import REGION, WatchLane, watch_lane
 
 SECRETS = planted(1000)
 SAID: list[Callable[[str, str], BaseException]] = [

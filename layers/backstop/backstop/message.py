@@ -135,6 +135,8 @@ class Refused(NamedTuple):
 
     outgoing: Outgoing
     why: str
+    is_sure: bool = False
+    """Whether it surely was not taken."""
 
 
 def read(record: Record, event_id: str, queues: frozenset[str], now: datetime) -> Message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from backstop.errors import StoreUnavailable
 from backstop.letter import ORDERED, Letter, bare
 from backstop.moving import Left, Moving, Place, move_batch
 from backstop.putting_back import turn_of
-from backstop.redrive import A_BATCH, Batch, Job, Progress
+from backstop.redrive import Batch, Job, Progress, capacity
 
 RESERVE: Final = timedelta(seconds=10)
 """What is kept of a turn for ending it: calls that are under way, and letters that are given back."""
@@ -58,15 +58,25 @@ def look_through(place: Place, remaining: Callable[[], timedelta]) -> list[Lette
     """Return the letters of a place, as far as there is time: untouched, and seen again at once."""
     found: list[Letter] = []
     try:
-        while remaining() > RESERVE:
-            seconds = ceil((remaining() + RESERVE).total_seconds())
-            letters = place.take(seconds) or place.take(seconds)
+        for letters in taken(place, remaining):
             found += map(bare, letters)
-            if not letters:
-                break
     finally:
         place.release(found)
     return found
+
+
+def taken(place: Place, remaining: Callable[[], timedelta]) -> Iterator[Sequence[Letter]]:
+    """Take the letters of a place, as many as a call gives, as long as there are some and there is time."""
+    while remaining() > RESERVE:
+        letters = _take(place, remaining) or _take(place, remaining)  # what has none to hand out is asked twice
+        if not letters:
+            return
+        yield letters
+
+
+def _take(place: Place, remaining: Callable[[], timedelta]) -> Sequence[Letter]:
+    """Take letters that nobody else sees until the time is over, and what is kept of it."""
+    return place.take(ceil((remaining() + RESERVE).total_seconds()))
 
 
 @dataclass(slots=True)
@@ -157,7 +167,7 @@ class _Mover:
 
     def _next(self, number: int) -> list[Letter]:
         """Return the letters of the batch of that number, when it is time for them; none where there are none now."""
-        letters = self._gather(1 if number == 1 else A_BATCH)
+        letters = self._gather(capacity(number))
         if letters and self._keeps_pace(len(letters)) and self._may_go_on():
             return letters
         self._waiting += letters
@@ -185,7 +195,7 @@ class _Mover:
         return letters
 
     def _take(self) -> None:
-        letters = self._place.take(ceil((self.moving.remaining() + RESERVE).total_seconds()))
+        letters = _take(self._place, self.moving.remaining)
         self._empty = 0 if letters else self._empty + 1
         self._is_stopped |= any(letter.message_id in self._seen for letter in letters)  # hidden for too short a time
         self._seen |= {letter.message_id for letter in letters}

@@ -177,6 +177,11 @@ class Progress:
         )
 
 
+def capacity(number: int) -> int:
+    """Return how many letters the batch of a number takes."""
+    return 1 if number in STEPS[0] else A_BATCH
+
+
 def job_id(begun_at: datetime, random: str) -> str:
     """Return the id of a job: when it was begun (UTC), and four random hexadecimal digits."""
     return f"r{begun_at:%Y%m%d-%H%M%S}-{random}"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from math import ceil
-from typing import Final
 
 from backstop.letter import Letter
+from backstop.mover import taken
 from backstop.moving import Place
-
-RESERVE: Final = timedelta(seconds=10)
 
 
 def rescue(
@@ -24,7 +21,7 @@ def rescue(
     held: dict[str, Letter] = {}
     rescued = 0
     try:
-        while remaining() > RESERVE and (letters := _take(place, remaining)):
+        for letters in taken(place, remaining):
             held |= {letter.message_id: letter for letter in letters}
             old = [letter for letter in letters if letter.sent_at <= died_before]
             for letter in old:
@@ -37,9 +34,3 @@ def rescue(
     finally:
         place.release([*held.values()])
     return rescued
-
-
-def _take(place: Place, remaining: Callable[[], timedelta]) -> Sequence[Letter]:
-    """Take letters; a queue that has none to hand out is asked twice."""
-    seconds = ceil((remaining() + RESERVE).total_seconds())
-    return place.take(seconds) or place.take(seconds)

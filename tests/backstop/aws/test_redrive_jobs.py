@@ -20,7 +20,7 @@ from backstop.selection import Selection
 from tests.backstop import NOW
 from tests.fakes.faults import Fault, Faults
 from tests.fakes.parking_contract import client_of
-from tests.watch_lane import make_table
+from tests.template.tables import make_table
 
 TABLE: Final = "redrives"
 JOB: Final = Job("r1", Selection(group="a" * 16), ("shop-dead",), 10.0, True, NOW)

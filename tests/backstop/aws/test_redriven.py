@@ -17,7 +17,7 @@ from backstop.redact import redact
 from tests.backstop import NOW
 from tests.fakes.faults import Fault, Faults
 from tests.fakes.parking_contract import client_of
-from tests.watch_lane import make_table
+from tests.template.tables import make_table
 
 
 class Heard:

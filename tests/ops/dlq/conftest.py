@@ -7,9 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
-import time_machine
 from moto import mock_aws
 
 from ops.stack import Stack
@@ -18,25 +16,9 @@ from tests.fakes.faults import Faults
 from tests.fakes.sqs import FakeSqs
 from tests.ops.command import Command, Ran
 from tests.ops.dlq.ground import DEAD, ORDERED_DEAD, Ground, make_tables
-from tests.ops.keys.conftest import rows
+from tests.ops.keys.conftest import SESSION, clock, faults, rows
 
-__all__ = ["rows"]
-
-SESSION = boto3.Session("test", "test", region_name="eu-west-1")  # of all tests here: reading a model takes its time
-
-
-@pytest.fixture
-def clock() -> Iterator[VirtualClock]:
-    clock = VirtualClock()
-    with time_machine.travel(clock.now(), tick=False) as traveller:
-        clock.follow(traveller.move_to)
-        yield clock
-
-
-@pytest.fixture
-def faults() -> Faults:
-    """How the stack's own clients fail."""
-    return Faults()
+__all__ = ["SESSION", "clock", "faults", "rows"]
 
 
 @pytest.fixture

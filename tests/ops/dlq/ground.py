@@ -18,7 +18,7 @@ from ops.stack import Stack
 from tests.fakes.clock import VirtualClock
 from tests.fakes.queue import QueuedMessage
 from tests.fakes.sqs import FakeSqs
-from tests.template.document import RESOURCES
+from tests.template.tables import make_table
 
 A: Final = "a" * 16
 B: Final = "b" * 16
@@ -35,7 +35,6 @@ TABLES: Final = {
     "events": "FailedEventsTable",
     "audit": "AuditTable",
 }
-_LAYOUT: Final = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
 
 
 @dataclass
@@ -135,5 +134,4 @@ class Ground:
 def make_tables(client: Any) -> None:
     """Make the tables that a stack names."""
     for name, resource in TABLES.items():
-        properties = RESOURCES[resource]["Properties"]
-        client.create_table(TableName=name, **{key: properties[key] for key in _LAYOUT if key in properties})
+        make_table(client, name, resource)

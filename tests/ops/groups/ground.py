@@ -8,9 +8,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any, Final
 
-import boto3
 import pytest
-import time_machine
 from moto import mock_aws
 
 from backstop.aws.failed_events import FailedEvents
@@ -22,9 +20,11 @@ from ops.stack import Stack
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults
 from tests.ops.command import Command, Ran
-from tests.template.document import RESOURCES
+from tests.ops.keys.conftest import SESSION, clock, faults
+from tests.template.tables import make_table
 
-SESSION: Final = boto3.Session("test", "test", region_name="eu-west-1")
+__all__ = ["SESSION", "clock", "faults"]
+
 A: Final = "a" * 16
 B: Final = "b" * 16
 WHO: Final = "arn:aws:sts::123456789012:user/moto"
@@ -34,7 +34,6 @@ HOSTILE: Final = "x\x1b[2J\u202e\r[red]"
 """What a terminal would obey, and what rich would."""
 
 _TABLES: Final = {"groups": "FailureGroupsTable", "events": "FailedEventsTable", "audit": "AuditTable"}
-_LAYOUT: Final = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
 
 
 @dataclass
@@ -88,20 +87,6 @@ class Ground:
 
 
 @pytest.fixture
-def clock() -> Iterator[VirtualClock]:
-    clock = VirtualClock()
-    with time_machine.travel(clock.now(), tick=False) as traveller:
-        clock.follow(traveller.move_to)
-        yield clock
-
-
-@pytest.fixture
-def faults() -> Faults:
-    """How the stack's own clients fail."""
-    return Faults()
-
-
-@pytest.fixture
 def stack() -> Stack:
     stack = Stack("shop", SESSION)
     outputs = {"FailureGroupsTableName": "groups", "FailedEventsTableName": "events", "AuditTableName": "audit"}
@@ -114,8 +99,7 @@ def ground(stack: Stack, clock: VirtualClock, faults: Faults) -> Iterator[Ground
     with mock_aws():
         client: Any = SESSION.client("dynamodb")
         for name, resource in _TABLES.items():
-            properties = RESOURCES[resource]["Properties"]
-            client.create_table(TableName=name, **{key: properties[key] for key in _LAYOUT if key in properties})
+            make_table(client, name, resource)
         with faults.installed(stack.dynamodb):
             yield Ground(stack, clock, client)
 

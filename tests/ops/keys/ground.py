@@ -17,11 +17,10 @@ from ops.stack import Stack
 from tests.fakes.clock import VirtualClock
 from tests.fakes.queue import QueuedMessage
 from tests.fakes.sqs import FakeSqs
-from tests.template.document import RESOURCES
+from tests.template.tables import make_table
 
 ORDERED: Final = "shop-ordered.fifo"
 REASON: Final = "shipped comes after packed"
-_LAYOUT: Final = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
 
 
 class Left(NamedTuple):
@@ -129,9 +128,7 @@ class Ground:
 def ground_of(stack: Stack, sqs: FakeSqs, clock: VirtualClock) -> Ground:
     """Make the tables and the bucket that a stack names, and a ground of them."""
     for name, resource in (("parked", "ParkedTable"), ("audit", "AuditTable")):
-        properties = RESOURCES[resource]["Properties"]
-        layout: Any = {key: properties[key] for key in _LAYOUT if key in properties}
-        stack.dynamodb.create_table(TableName=name, **layout)
+        make_table(stack.dynamodb, name, resource)
     stack.s3.create_bucket(Bucket="data", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     untouched: Any = stack.session.client("dynamodb")
     table = ParkedTable(untouched, "parked", ParkedRecords(lambda: stack.s3, "data"), most=1000)

@@ -17,7 +17,7 @@ from tests.ops.dlq.conftest import SESSION, Terminal, clock, faults, rows, sqs
 from tests.ops.dlq.conftest import ground as letters_ground
 from tests.ops.dlq.conftest import stack as letters_stack
 from tests.ops.dlq.ground import Ground
-from tests.watch_lane import make_table
+from tests.template.tables import make_table
 
 __all__ = ["SESSION", "clock", "faults", "letters_ground", "letters_stack", "rows", "sqs"]
 

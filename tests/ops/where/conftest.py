@@ -18,12 +18,11 @@ from tests.ops.groups.ground import SESSION, clock, faults
 from tests.ops.keys import ground as keys
 from tests.ops.keys.conftest import rows, sqs
 from tests.ops.where.ground import Functions, Ground
-from tests.template.document import RESOURCES
+from tests.template.tables import make_table
 
 __all__ = ["clock", "faults", "rows", "sqs"]
 
 _TABLES = {"groups": "FailureGroupsTable", "events": "FailedEventsTable", "idempotency": "IdempotencyTable"}
-_LAYOUT = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
 
 
 @pytest.fixture
@@ -52,8 +51,7 @@ def ground(stack: Stack, sqs: FakeSqs, clock: VirtualClock, faults: Faults) -> I
     with mock_aws():
         client: Any = SESSION.client("dynamodb")
         for name, resource in _TABLES.items():
-            properties = RESOURCES[resource]["Properties"]
-            client.create_table(TableName=name, **{key: properties[key] for key in _LAYOUT if key in properties})
+            make_table(client, name, resource)
         parked = keys.ground_of(stack, sqs, clock)
         functions: Any = stack.functions
         with faults.installed(stack.dynamodb):

@@ -1,7 +1,7 @@
 """Keys that wait and their events in and out of ParkedTable.
 
 Items of a key: the lock (`sort` is `lock`); each parked event (`event#` and its number, so that they sort as they were
-sent); and for for a while, a mark The index `due` finds the
+sent); and for a while, a mark of each event that was put aside (`aside#` and its number). The index `due` finds the
 locks by the time at which somebody acts next.
 """
 

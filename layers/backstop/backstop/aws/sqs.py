@@ -34,14 +34,20 @@ def _send_batch(client: SQSClient, queue_url: str, batch: Sequence[Outgoing]) ->
     try:
         answer = client.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
     except (ClientError, BotoCoreError) as error:
-        return [Refused(message, str(error)) for message in batch]
+        return [Refused(message, str(error), _is_refusal(error)) for message in batch]
     taken = {entry["Id"] for entry in answer.get("Successful", ())}
     why = {entry["Id"]: entry.get("Message", entry["Code"]) for entry in answer.get("Failed", ())}
     return [
-        Refused(message, why.get(str(number), "no answer for it"))
+        Refused(message, why.get(str(number), "no answer for it"), is_sure=str(number) in why)
         for number, message in enumerate(batch)
         if str(number) not in taken
     ]
+
+
+def _is_refusal(error: ClientError | BotoCoreError) -> bool:
+    """Whether SQS has said no: it may have done what it failed at, or gave no answer to."""
+    response: Any = getattr(error, "response", None) or {}  # a timeout's is None
+    return bool(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) < 500)
 
 
 def send_bodies(client: SQSClient, queue_url: str, bodies: Sequence[str], delay_seconds: int) -> list[str]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from backstop.errors import SystemFault
 
 T = TypeVar("T")
-
-IN_DYNAMODB: Final = "dynamodb"
-"""What AlertStore says where no server is named."""
 
 
 def by_name(urls: str) -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 from backstop import invocation
 from backstop.aws import clients, metrics, sqs
 from backstop.aws.parked import ParkedTable
-from backstop.aws.parked_record import ParkedRecords
 from backstop.drain import drain, sweep
 from backstop.effects import response
 from backstop.errors import Kinds, StoreUnavailable, SystemFault
 from backstop.ingest import ingest
 from backstop.message import Message, Outgoing, Record, queue_name, read
 from backstop.report import Report
-from backstop.sequence import Lane, wake_up, wanted
+from backstop.sequence import Lane, wanted
 from backstop.settings import OrderedSettings
-from backstop.wiring import LambdaHandler
-from backstop.wiring.worker import GENERATION_BITS, Handle, Telling, Worker, now
+from backstop.wiring import LambdaHandler, ordered
+from backstop.wiring.worker import Handle, Telling, Worker, now
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -60,7 +58,7 @@ class _ProcessOrdered:
             circumstances=self._worker.circumstances,
             limits=settings.limits,
             on_dead_head=settings.on_dead_head,
-            new_generation=lambda: secrets.randbits(GENERATION_BITS),
+            new_generation=ordered.new_generation,
         )
 
     @cached_property
@@ -70,8 +68,7 @@ class _ProcessOrdered:
     @cached_property
     def _parking(self) -> ParkedTable:
         settings = self._settings
-        records = ParkedRecords(lambda: clients.client("s3"), settings.parked_bucket)
-        return ParkedTable(clients.client("dynamodb"), settings.parked_table, records, settings.limits.events_a_key)
+        return ordered.parked_table(settings.parked_table, settings.parked_bucket, settings.limits.events_a_key)
 
 
 def _acted_on(record: Record, lane: Lane) -> bool:
@@ -102,10 +99,7 @@ class _Effects:
         return refused[0].why if refused else ""
 
     def wake(self, keys: Sequence[str], delay_seconds: int) -> None:
-        bodies = [wake_up(key) for key in keys]
-        whys = sqs.send_bodies(clients.client("sqs"), self._settings.drain_queue_url, bodies, delay_seconds)
-        if whys:
-            self._telling.log.not_woken(len(keys), whys[0])
+        ordered.wake(keys, delay_seconds, self._settings.drain_queue_url, self._telling.log)
 
     def keep(self, records: Sequence[Record], seconds: int) -> Collection[str]:
         return sqs.keep(clients.client("sqs"), self._settings.queue_urls, records, seconds)

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backstop import invocation
 from backstop.automatic import QUIET, RATE, busy, candidates, choose, eligible
-from backstop.aws import clients, metrics, sqs
+from backstop.aws import clients, metrics
 from backstop.aws.known_groups import known_groups
 from backstop.aws.letters import LetterQueue
 from backstop.aws.logs import PipelineLog
-from backstop.aws.parked import ParkedTable
-from backstop.aws.parked_record import ParkedRecords
 from backstop.aws.redrive_claims import claim
 from backstop.aws.redrive_jobs import RedriveJobs
 from backstop.aws.redrive_sends import send_back
@@ -33,11 +31,10 @@ from backstop.putting_back import Returning, return_letters
 from backstop.redrive import Job, job_id
 from backstop.report import Report
 from backstop.rescue import rescue
-from backstop.sequence import wake_up
 from backstop.settings import RedriveSettings
 from backstop.turn import Redrive, take_turn
-from backstop.wiring import LambdaHandler
-from backstop.wiring.worker import GENERATION_BITS, Telling, now
+from backstop.wiring import LambdaHandler, ordered
+from backstop.wiring.worker import Telling, now
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -139,20 +136,16 @@ class _Redrive:
     @cached_property
     def _returning(self) -> Returning:
         settings = self._settings
-        records = ParkedRecords(lambda: clients.client("s3"), settings.bucket)
         return Returning(
-            parking=ParkedTable(clients.client("dynamodb"), settings.parked_table, records, settings.parked_events),
+            parking=ordered.parked_table(settings.parked_table, settings.bucket, settings.parked_events),
             wake=self._wake,
-            new_generation=lambda: secrets.randbits(GENERATION_BITS),
+            new_generation=ordered.new_generation,
             now=now,
             in_hand=settings.in_hand,
         )
 
     def _wake(self, keys: Sequence[str], delay_seconds: int) -> None:
-        bodies = [wake_up(key) for key in keys]
-        whys = sqs.send_bodies(clients.client("sqs"), self._settings.drain_queue_url, bodies, delay_seconds)
-        if whys:
-            self._log.not_woken(len(keys), whys[0])
+        ordered.wake(keys, delay_seconds, self._settings.drain_queue_url, self._log)
 
     @cached_property
     def _settings(self) -> RedriveSettings:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from backstop import drill
 from backstop.aws import clients, metrics
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 Handle = Callable[[Any, Message], object]
-
-GENERATION_BITS: Final = 53
-"""Of the number that a lock begins with: so many that no two ever begin alike, and that JSON can tell each."""
 
 
 class Worker:
