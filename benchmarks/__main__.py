@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import calls, core, end_to_end, fingerprint, imports, ordered, poison, redrive, stream, watch
+from benchmarks import calls, core, end_to_end, fingerprint, imports, ordered, outage, poison, redrive, stream, watch
 from benchmarks.table import show
 
 
 def main() -> int:
-    parts = (core, stream, imports, fingerprint, poison, ordered, watch, redrive, calls, end_to_end)
+    parts = (core, stream, imports, fingerprint, poison, outage, ordered, watch, redrive, calls, end_to_end)
     rows = [row for part in parts for row in part.measure()]
     show(rows)
     return int(not all(row.is_met for row in rows))

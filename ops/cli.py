@@ -15,17 +15,21 @@ from rich.console import Console
 
 from ops import audit_trail, sending_file, status
 from ops.alerts import cli as alerts_cli
+from ops.circuits import cli as circuits_cli
 from ops.dlq import cli as dlq_cli
 from ops.drill.command import drill as run_drill
 from ops.drill.ordered.command import drill as run_ordered_drill
+from ops.drill.outage import command as outages
 from ops.drill.stream.command import drill as run_stream_drill
 from ops.failed_events import cli as events_cli
 from ops.failure import CallFailed, sentence
 from ops.function_settings import function_settings
 from ops.groups import cli as groups_cli
+from ops.intake.cli import pause, resume
 from ops.keys import cli as keys_cli
 from ops.local import cli as local_cli
 from ops.options import AsJson, DrillEvents, IsLocal, Seed, StackName
+from ops.recovery.cli import recovery
 from ops.redrive import cli as redrive_cli
 from ops.replay import cli as replay_cli
 from ops.stack import Stack
@@ -44,6 +48,7 @@ app.add_typer(events_cli.app, name="events")
 app.add_typer(redrive_cli.app, name="redrive")
 app.add_typer(alerts_cli.app, name="alerts")
 app.add_typer(keys_cli.app, name="keys")
+app.add_typer(circuits_cli.app, name="circuits")
 app.add_typer(dlq_cli.app, name="dlq")
 app.add_typer(replay_cli.app, name="stream")
 app.add_typer(local_cli.app, name="local")
@@ -64,6 +69,16 @@ def drill(
     calm: Annotated[
         bool, typer.Option("--calm", help="With --ordered: the same events without a fault, to compare delays.")
     ] = False,
+    outage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN",
+            help=f"With --local: the payment gateway fails for so long (60s) amid good orders ({outages.EVENTS}).",
+        ),
+    ] = None,
+    mode: Annotated[
+        str | None, typer.Option(help=f"With --outage: errors, slow, refuse or flaky:0.6 ({outages.MODE}).")
+    ] = None,
     stack: StackName = "backstop",
     local: IsLocal = False,
     as_json: AsJson = False,
@@ -73,10 +88,15 @@ def drill(
     Exit code 1 if the account does not balance. The stack must allow drills (AllowDrill=true): never where real events
     flow.
     """
-    if stream and ordered:
-        raise typer.BadParameter("--stream and --ordered are two drills: one at a time")
+    if stream + ordered + (outage is not None) > 1:
+        raise typer.BadParameter("--stream, --ordered, --outage: two drills are not one, take one at a time")
     if not ordered and (calm or keys is not None):
         raise typer.BadParameter("--keys and --calm go with --ordered")
+    if outage is None and mode is not None:
+        raise typer.BadParameter("--mode goes with --outage")
+    if outage is not None:
+        asked = (stack, outage, mode or outages.MODE, events or outages.EVENTS, seed, timeout)
+        raise typer.Exit(outages.drill(*asked, is_local=local, as_json=as_json))
     found = Stack.of(stack, is_local=local)
     if ordered:
         raise typer.Exit(
@@ -106,7 +126,7 @@ def send(
 
 @app.command(name="status")
 def show_status(stack: StackName = "backstop", local: IsLocal = False, as_json: AsJson = False) -> None:
-    """Show queues, streams, functions and alarms. Exit code 1 if an alarm rings."""
+    """Show queues, streams, functions and alarms, open circuits and paused intakes. Exit code 1 if an alarm rings."""
     raise typer.Exit(status.show(Stack.of(stack, is_local=local), as_json=as_json))
 
 
@@ -147,6 +167,10 @@ def show_audit_trail(
 def env(stack: StackName = "backstop", local: IsLocal = False) -> None:
     """Print the functions' variables as they are deployed: what `sam local invoke --env-vars` takes."""
     print(json.dumps(function_settings(Stack.of(stack, is_local=local)), indent=2))
+
+
+for function in (recovery, pause, resume):
+    app.command()(function)
 
 
 def main() -> NoReturn:

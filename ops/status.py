@@ -1,4 +1,4 @@
-"""A stack in, how its queues, streams, functions and alarms are out."""
+"""A stack in, how its queues, streams, functions and alarms are out; and what stands still."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from ops.hindrances import hindrances
 from ops.stack import Stack, queue_counts
+from ops.tables import say
 
 _AGE_WINDOW: Final = timedelta(minutes=15)
 
@@ -22,12 +24,15 @@ def show(stack: Stack, *, as_json: bool) -> int:
         "functions": functions(stack),
         "alarms": alarms(stack),
     }
+    hindered = hindrances(stack)
     if as_json:
-        print(json.dumps(state))
+        print(json.dumps(state | hindered.fields()))
     else:
         console = Console()
         for title, rows in state.items():
             console.print(_table(title, rows))
+        for line in hindered.in_words():
+            say(line, "bold red")
     return int(any(alarm["state"] == "ALARM" for alarm in state["alarms"]))
 
 

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import boto3
 
 from backstop.aws import clients
+from backstop.circuit import install
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults
 from tests.fakes.handler import ScriptedHandler
@@ -36,6 +37,7 @@ def ordered_lane(script: ScriptedHandler | None = None, **environment: str) -> I
         stack.enter_context(faults.installed(made["dynamodb"]))
         stack.enter_context(faults.installed(made["s3"]))
         stack.enter_context(patch.object(clients, "client", made.__getitem__))
+        stack.callback(install, None)
         yield lane
 
 
@@ -71,6 +73,8 @@ def _environment(lane: OrderedLane) -> dict[str, str]:
         "RETRY_SHAPE": "exponential",
         "RETRY_BASE_SECONDS": "5",
         "RETRY_LIMIT_SECONDS": "900",
+        "CIRCUITS_TABLE": "circuits",
+        "RECOVERY_MODE": "act",
         "ORDERS_TABLE": "orders",
     }
 
@@ -88,7 +92,7 @@ def _untouched(service: str) -> Any:
 
 def _tables() -> Any:
     client = _untouched("dynamodb")
-    for table in ("idempotency", "orders"):
+    for table in ("idempotency", "circuits", "orders"):
         _make_table(client, table, {"id": "S"}, ["id"])
     index = {"IndexName": "due", "KeySchema": _schema(["sort", "due"]), "Projection": {"ProjectionType": "KEYS_ONLY"}}
     types = {"key": "S", "sort": "S", "due": "N"}

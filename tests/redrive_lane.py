@@ -42,6 +42,7 @@ ORDERED_DEAD: Final = "shop-ordered-dead.fifo"
 EVENTS: Final = "shop-events"
 TABLES: Final = {
     "redrives": "RedriveTable",
+    "circuits": "CircuitsTable",
     "events": "FailedEventsTable",
     "groups": "FailureGroupsTable",
     "parked": "ParkedTable",
@@ -225,6 +226,7 @@ def _environment(sqs: FakeSqs) -> dict[str, str]:
 
     return {
         "REDRIVE_TABLE": "redrives",
+        "CIRCUITS_TABLE": "circuits",
         "FAILED_EVENTS_TABLE": "events",
         "FAILURE_GROUPS_TABLE": "groups",
         "PARKED_TABLE": "parked",

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import boto3
 
 from backstop.aws import clients
+from backstop.circuit import install
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults
 from tests.fakes.handler import ScriptedHandler
@@ -41,6 +42,7 @@ def process_lane(
         stack.enter_context(faults.installed(_dynamodb()))
         made: Mapping[str, Any] = {"sqs": lane.sqs, "dynamodb": _dynamodb()}
         stack.enter_context(patch.object(clients, "client", made.__getitem__))
+        stack.callback(install, None)
         yield lane
 
 
@@ -72,6 +74,8 @@ def _environment(lane: ProcessLane) -> dict[str, str]:
         "RETRY_SHAPE": "exponential",
         "RETRY_BASE_SECONDS": "5",
         "RETRY_LIMIT_SECONDS": "900",
+        "CIRCUITS_TABLE": "circuits",
+        "RECOVERY_MODE": "act",
         "CATALOG_TABLE": "catalog",
         "ORDERS_TABLE": "orders",
     }
@@ -90,7 +94,7 @@ def _untouched_dynamodb() -> Any:
 
 def _tables() -> Any:
     client = _untouched_dynamodb()
-    for table, key in (("idempotency", "id"), ("catalog", "sku"), ("orders", "id")):
+    for table, key in (("idempotency", "id"), ("circuits", "id"), ("catalog", "sku"), ("orders", "id")):
         client.create_table(
             TableName=table,
             KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],

@@ -125,8 +125,8 @@ def deployed(
 
 
 def _forget_modules() -> None:
-    """Let app.py and handler.py be imported anew."""
-    for name in ("app", "handler"):
+    """Let app.py, and what stands beside it, be imported anew."""
+    for name in ("app", "handler", "payments"):
         sys.modules.pop(name, None)
 
 

@@ -1,4 +1,4 @@
-"""A shop order in; priced, stored, and its items taken from stock out, once, however often it is delivered."""
+"""A shop order in; priced, charged, stored, and its items taken from stock, once, however often it is delivered."""
 
 import os
 from collections import Counter
@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+import payments
 from botocore.exceptions import ClientError
 
 from backstop import Message, PermanentError, TransientError, retry
@@ -29,12 +30,16 @@ class StockContended(TransientError):
 
 
 def handle(order: Mapping[str, Any], message: Message) -> None:
-    """Price the order from the catalogue, then store it and take its items from stock in one transaction."""
+    """Price the order from the catalogue, charge it, then store it and take its items from stock in one transaction.
+
+    An order that is charged and finds no stock is a dead letter: a person gives the money back.
+    """
     quantities: Counter[str] = Counter()
     for item in order["items"]:
         quantities[item["sku"]] += int(item["quantity"])  # JSON Schema takes 1.0 for an integer, too
     prices = read_prices(quantities.keys(), order["currency"])
     total = sum(prices[sku] * quantity for sku, quantity in quantities.items())
+    payments.charge(order, total, message.token)
     place(order, quantities, total, message.token)
 
 

@@ -77,16 +77,19 @@ class Plan:
         return (*self.products, *self.late_products, self.unpriced_product)
 
 
-def make(events: int, seed: int, drill: str, now: datetime) -> Plan:
-    """Plan a drill: the same numbers, sorts and quantities for the same `events` and `seed`; ids begin with `drill`."""
+def make(events: int, seed: int, drill: str, now: datetime, *, is_calm: bool = False) -> Plan:
+    """Plan a drill: the same numbers, sorts and quantities for the same `events` and `seed`; ids begin with `drill`.
+
+    A calm drill has good orders only.
+    """
     random = Random(seed)
     products = tuple(f"{drill}-p{number}" for number in range(max(5, events // 100)))
-    late = tuple(f"{drill}-late{number}" for number in range(3))
+    late = () if is_calm else tuple(f"{drill}-late{number}" for number in range(3))
     unpriced = f"{drill}-unpriced"
     choices = {Sort.LATE: late, Sort.UNPRICED: (unpriced,)}
     planned = tuple(
         _plan_event(number, sort, drill, choices.get(sort, products), random, now)
-        for number, sort in enumerate(_sorts(events, random))
+        for number, sort in enumerate([Sort.GOOD] * events if is_calm else _sorts(events, random))
     )
     return Plan(drill, products, late, unpriced, planned)
 

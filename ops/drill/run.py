@@ -51,8 +51,9 @@ def run(stack: Stack, plan: Plan, timeout_seconds: float, show: Show) -> Account
     watched = _Watched(set(), ground.depth("DeadLetterQueue"))
     started = monotonic()
     sent = _send(stack, plan, lambda count: show(_progress(ground, plan, watched, count)))
-    sleep(max(started + LATE_SECONDS - monotonic(), 0))
-    ground.publish_prices(plan.late_products)
+    if plan.late_products:
+        sleep(max(started + LATE_SECONDS - monotonic(), 0))
+        ground.publish_prices(plan.late_products)
     _wait(ground, plan, watched, len(sent), started + timeout_seconds, show)
     seconds = monotonic() - started
     return balance(plan, _look(ground, plan, sent, seconds))

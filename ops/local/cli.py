@@ -29,6 +29,7 @@ from ops.drill.told import told_since
 from ops.local import containers, emulator, state
 from ops.local.deploy import deploy
 from ops.local.invoke import default_runtime, invoke_all
+from ops.local.outage import start_outage
 from ops.local.state import LocalAws
 from ops.options import AsJson, Events, Seed
 from ops.stack import Stack, local_session
@@ -72,6 +73,16 @@ def down() -> None:
         return
     emulator.stop(local_aws)
     _console.print("The local AWS is stopped.")
+
+
+@app.command()
+def outage(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The downstream: payments or payments-backup.")],
+    span: Annotated[str, typer.Option("--for", help="How long it fails: 30s, 2m; a day at most.")] = "30s",
+    mode: Annotated[str, typer.Option(help="How: errors, slow, refuse or flaky:0.6; ok ends it.")] = "errors",
+) -> None:
+    """Let a downstream of the sample fail for a while, to see what becomes of it."""
+    _console.print(start_outage(state.running(), name, mode, span), soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -200,6 +211,7 @@ def _how_to_talk_to(local_aws: LocalAws) -> str:
 
   .venv/bin/backstop status --local
   .venv/bin/backstop drill --local --events 200
+  .venv/bin/backstop local outage payments --for 30s --mode errors    # the sample's payment gateway fails
   .venv/bin/backstop alerts --local --follow --full    # what people are told, as it is sent
 
 Stop it: make local-down"""

@@ -5,15 +5,21 @@ from __future__ import annotations
 import platform
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from ops.local import sam, state
+from ops.local.gateway.client import BACKUP, PAYMENTS
 from ops.local.state import LocalAws
 
 
 def deploy(local_aws: LocalAws, stack_name: str) -> None:
-    """Build and deploy the template. Raises CallFailed with what SAM said last."""
-    deploy_template(local_aws, stack_name, state.ROOT / "template.yaml", _local_overrides())
+    """Build and deploy the template; its sample charges at the gateway, if the local AWS has one.
+
+    Raises CallFailed with what SAM said last.
+    """
+    overrides = " ".join((_local_overrides(), *_payment_overrides(local_aws)))
+    deploy_template(local_aws, stack_name, state.ROOT / "template.yaml", overrides)
 
 
 def deploy_template(local_aws: LocalAws, stack_name: str, template: Path, overrides: str = "") -> None:
@@ -41,6 +47,14 @@ def build_folder(stack_name: str) -> Path:
 def _local_overrides() -> str:
     config = tomllib.loads((state.ROOT / "samconfig.toml").read_text())
     return str(config["local"]["deploy"]["parameters"]["parameter_overrides"])
+
+
+def _payment_overrides(local_aws: LocalAws) -> Iterator[str]:
+    """Return where the sample charges: nowhere without a gateway."""
+    if local_aws.gateway_url:
+        urls = local_aws.gateway.urls()
+        yield f"PaymentUrl={urls[PAYMENTS]}"
+        yield f"PaymentBackupUrl={urls[BACKUP]}"
 
 
 def _machine_overrides() -> str:

@@ -1,4 +1,4 @@
-"""A port in, a running MiniStack out; and its end, with all of its workers."""
+"""A port in, a running MiniStack with a payment gateway beside it out; and its end, with all of its workers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -28,12 +29,14 @@ _STOP_SECONDS: Final = 10
 def start(port: int | None = None) -> LocalAws:
     """Start MiniStack with its access control on, at `port` or any free one, and return when it answers.
 
+    A payment gateway runs beside it, in its process group.
+
     Raises CallFailed where the port is in use or it does not come up; then nothing is left running.
     """
     port = _free_port() if port is None else _require_free(port)
     scratch = _scratch(port)
     scratch.mkdir(exist_ok=True)
-    log = scratch / "ministack.log"
+    log, gateway = scratch / "ministack.log", scratch / "gateway.url"
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
@@ -46,16 +49,17 @@ def start(port: int | None = None) -> LocalAws:
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
+            [sys.executable, "-m", "ops.local.gateway.beside", str(gateway), sys.executable, "-m", "ministack"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # its workers are of its group, and end with it
+            start_new_session=True,  # its workers and the gateway are of its group, and end with it
         )
     local_aws = LocalAws(process.pid, port)
     try:
         _wait_until_ready(process, local_aws, log)
+        local_aws = replace(local_aws, gateway_url=gateway.read_text())
     except BaseException:
         stop(local_aws)
         raise
@@ -65,7 +69,7 @@ def start(port: int | None = None) -> LocalAws:
 
 
 def stop(local_aws: LocalAws) -> None:
-    """End MiniStack and every worker that it started."""
+    """End MiniStack, every worker that it started, and the gateway."""
     with suppress(ProcessLookupError):
         os.killpg(local_aws.pid, signal.SIGTERM)
     deadline = monotonic() + _STOP_SECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -53,7 +54,7 @@ def invoke_all(local_aws: LocalAws, engine: containers.Engine) -> Iterator[Invok
     A function that the stack does not have, as its condition does not hold there, is left out.
     """
     machine = f"Runtime={default_runtime()} Architecture={engine.architecture}"
-    deploy(local_aws, STACK)
+    deploy(replace(local_aws, gateway_url=""), STACK)  # a container does not reach it: nothing is charged
     stack = Stack(STACK, local_session(), local_aws.endpoint_url)
     _set_up_sample(stack)
     settings = function_settings(stack)

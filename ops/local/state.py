@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from ops.failure import CallFailed
+from ops.local.gateway.client import Gateway
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".backstop"
@@ -21,15 +22,23 @@ _FILE: Final = FOLDER / "local.json"
 
 @dataclass(frozen=True)
 class LocalAws:
-    """A local AWS that was started: its process and its port."""
+    """A local AWS that was started: its process and its port, and where its payment gateway is administered."""
 
     pid: int
     port: int
+    gateway_url: str = ""
 
     @property
     def endpoint_url(self) -> str:
         """The address that AWS clients take."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def gateway(self) -> Gateway:
+        """The payment gateway that runs beside it. Raises CallFailed where none does."""
+        if not self.gateway_url:
+            raise CallFailed("this local AWS has no payment gateway: make local-down, then make local")
+        return Gateway(self.gateway_url)
 
     @property
     def is_alive(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from backstop.aws.redrive_jobs import RedriveJobs
 from backstop.aws.redriven import failed_again
-from backstop.redrive import REST, Job, Progress, State, watched
+from backstop.redrive import REST, Job, Progress, State, known_of, watched
 from ops.failure import CallFailed, told_in_a_sentence
 from ops.stack import Stack
 from ops.times import iso
@@ -86,10 +85,9 @@ def look(stack: Stack, job_id: str) -> Standing:
 def standing(stack: Stack, job: Job) -> Standing:
     """Return how a job stands: what was moved, and what of the last letters is known to have failed again."""
     batches = jobs_of(stack).batches(job.id)
-    heard_of: Mapping[str, bool] = failed_again(
-        stack.dynamodb, stack.output("FailedEventsTableName"), watched(job, batches), job.id
-    )
-    return Standing(job, Progress(batches, heard_of), execution(stack, job), datetime.now(UTC))
+    heard_of = failed_again(stack.dynamodb, stack.output("FailedEventsTableName"), watched(job, batches), job.id)
+    progress = Progress(batches, known_of(heard_of))
+    return Standing(job, progress, execution(stack, job), datetime.now(UTC))
 
 
 def execution(stack: Stack, job: Job) -> str:

@@ -126,6 +126,8 @@ class RedriveWorld:
     """Which events fail again."""
     heard: dict[tuple[str, str], bool] = field(default_factory=dict)
     """What the log has told of events since they were redriven: whether they failed."""
+    open_circuit: str = ""
+    """A circuit that is open: workers hand nothing on, and nothing is heard."""
     arrived: Counter[str] = field(default_factory=Counter)
     """The events that came to a worker, and how often."""
     told: list[str] = field(default_factory=list)
@@ -205,6 +207,8 @@ class RedriveWorld:
 
     def work(self) -> None:
         """Let workers take what has arrived: it is done, or a dead letter again; the log tells of it."""
+        if self.open_circuit:
+            return
         queue = self.sqs.queue(EVENTS)
         while messages := queue.receive(10):
             for message in messages:
@@ -239,7 +243,7 @@ class RedriveWorld:
             now=self.clock.now,
             pause=self._pause,
         )
-        return Redrive(moving, self._heard_of, WATCH)
+        return Redrive(moving, self._heard_of, WATCH, lambda: self.open_circuit)
 
     def _send(self, queue: str, addressed: Sequence[Addressed]) -> Answer:
         client: Any = self.sqs

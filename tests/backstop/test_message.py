@@ -13,6 +13,7 @@ from tests.backstop import NOW, QUEUES, message, record, string
 
 TRAIL = Trail(attempt=2, event_id="a", reason="no price")
 AN_HOUR_AGO = NOW - timedelta(hours=1)
+EXCUSED = Trail(is_excused=True, last_failed_at=AN_HOUR_AGO)
 BINARY = {"binaryValue": base64.b64encode(b"\x00\xff\x01").decode(), "dataType": "Binary.png"}
 
 
@@ -75,6 +76,16 @@ class TestMessage:
             pytest.param(FRESH, timedelta(0), id="fresh"),
             pytest.param(Trail(kind="transient", last_failed_at=AN_HOUR_AGO), timedelta(0), id="its own fault"),
             pytest.param(Trail(kind="system", last_failed_at=AN_HOUR_AGO), timedelta(hours=1), id="our fault"),
+            pytest.param(
+                Trail(kind="transient", is_excused=True, last_failed_at=AN_HOUR_AGO),
+                timedelta(hours=1),
+                id="a circuit's",
+            ),
+            pytest.param(
+                Trail(kind="permanent", is_excused=True, last_failed_at=AN_HOUR_AGO),
+                timedelta(hours=1),
+                id="a release's",
+            ),
             pytest.param(Trail(kind="transient", waited_seconds=60), timedelta(seconds=60), id="our fault before"),
             pytest.param(
                 Trail(kind="system", last_failed_at=AN_HOUR_AGO, waited_seconds=60),
@@ -83,7 +94,7 @@ class TestMessage:
             ),
         ],
     )
-    def test_time_is_waited_while_the_fault_is_ours(self, trail: Trail, waited: timedelta) -> None:
+    def test_time_is_waited_while_the_fault_is_not_its_own(self, trail: Trail, waited: timedelta) -> None:
         assert message(trail=trail).waited_until(NOW) == waited
 
 

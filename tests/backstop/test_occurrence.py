@@ -40,6 +40,8 @@ class TestOccurrence:
             pytest.param(
                 {"verdict": "Dead", "source_queue": "ordered.fifo"}, Severity.CRITICAL, id="a dead head of its key"
             ),
+            pytest.param({"error_type": "CircuitOpen"}, Severity.CRITICAL, id="a circuit that opened"),
+            pytest.param({"error_type": "CircuitOpen", "verdict": "Retry"}, Severity.CRITICAL, id="what waits for it"),
             pytest.param({"verdict": "Dead", "source_queue": "events"}, Severity.ERROR, id="a dead letter"),
             pytest.param({"verdict": "Dead", "source_queue": "fifo"}, Severity.ERROR, id="a queue that is called fifo"),
             pytest.param({"verdict": "ProcessingFailed"}, Severity.ERROR, id="a record that was not transformed"),

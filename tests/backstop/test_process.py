@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backstop.errors import (
+    CircuitOpen,
     Crashed,
     MalformedEvent,
     NotYet,
@@ -27,6 +28,7 @@ from tests.backstop import NOW, Team, bodies, record, string
 
 A_DAY_AGO = NOW - timedelta(days=1)
 IN_5_S = NOW + timedelta(seconds=5)
+REFUSED = CircuitOpen("payments", retry_after=timedelta(seconds=20), open_for=timedelta(seconds=30))
 
 
 def settled(*records: Record, **team: Any) -> Batch:
@@ -35,6 +37,11 @@ def settled(*records: Record, **team: Any) -> Batch:
 
 def with_history(event_id: str, **history: Any) -> dict[str, Any]:
     return record(event_id, queue="retry", attributes={"backstop": string(Trail(**history).serialise())})
+
+
+def raised_from(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 def ids(records: Sequence[Record]) -> list[str]:
@@ -103,6 +110,70 @@ class TestSettle:
     def test_a_fault_of_ours_is_asked_about_less_often_the_longer_it_lasts(self) -> None:
         waited = with_history("a", kind="system", first_failed_at=A_DAY_AGO, last_failed_at=A_DAY_AGO)
         (failed,) = settled(waited, fails={"a": SystemFault()}).failed
+        assert failed.verdict == Retry(NOW + timedelta(seconds=900), is_counted=False)
+
+    def test_what_an_open_circuit_refused_waits_for_it_uncounted(self) -> None:
+        (failed,) = settled(with_history("a", attempt=5, first_failed_at=A_DAY_AGO), fails={"a": REFUSED}).failed
+        assert failed.verdict == Retry(NOW + timedelta(seconds=20 + 15), is_counted=False)
+        assert failed.kind is Kind.TRANSIENT
+
+    def test_a_refusal_is_found_below_what_was_raised_from_it(self) -> None:
+        (failed,) = settled(record("a"), fails={"a": raised_from(RuntimeError("not charged"), REFUSED)}).failed
+        assert failed.verdict == Retry(NOW + timedelta(seconds=20 + 15), is_counted=False)
+        assert failed.error is REFUSED
+
+    def test_a_handler_that_takes_a_refusal_for_permanent_is_believed(self) -> None:
+        (failed,) = settled(record("a"), fails={"a": raised_from(PermanentError("not charged"), REFUSED)}).failed
+        assert failed.verdict == Dead(Reason.PERMANENT)
+
+    def test_time_that_a_circuit_was_open_is_not_the_messages(self) -> None:
+        """It was tried once on its own account, and then waited for 25 hours."""
+        waited = with_history(
+            "a",
+            attempt=1,
+            kind="transient",
+            is_excused=True,
+            first_failed_at=NOW - timedelta(hours=25),
+            last_failed_at=NOW - timedelta(hours=25),
+        )
+        (failed,) = settled(waited, fails={"a": TransientError()}).failed
+        assert failed.verdict == Retry(IN_5_S, is_counted=True)
+
+    @pytest.mark.parametrize(
+        ("error", "is_excused"),
+        [
+            pytest.param(KeyError("a bug"), True, id="permanent"),
+            pytest.param(RuntimeError("what is this"), True, id="unknown"),
+            pytest.param(TransientError(), True, id="transient"),
+            pytest.param(Crashed(), False, id="killed its workers"),
+        ],
+    )
+    def test_a_failure_that_is_excused_waits_uncounted(self, error: Exception, is_excused: bool) -> None:
+        flow = replace(Team(fails={"a": error}).flow(), excuses=lambda error, kind: True)
+        (failed,) = settle([record("a")], flow).failed
+        assert (failed.verdict == Retry(IN_5_S, is_counted=False)) is is_excused
+
+    def test_a_fault_of_ours_needs_no_excuse(self) -> None:
+        asked: list[Kind] = []
+
+        def excuses(error: Exception, kind: Kind) -> bool:
+            asked.append(kind)
+            return True
+
+        settle([record("a")], replace(Team(fails={"a": SystemFault()}).flow(), excuses=excuses))
+        assert asked == []
+
+    def test_a_body_that_is_no_event_is_held_back_with_its_release(self) -> None:
+        flow = replace(Team().flow(), excuses=lambda error, kind: isinstance(error, MalformedEvent))
+        (failed,) = settle([record("a", body="{")], flow).failed
+        assert failed.verdict == Retry(IN_5_S, is_counted=False)
+
+    def test_what_is_held_back_is_asked_about_less_often_the_longer_it_lasts(self) -> None:
+        waited = with_history(
+            "a", kind="permanent", is_excused=True, first_failed_at=A_DAY_AGO, last_failed_at=A_DAY_AGO
+        )
+        flow = replace(Team(fails={"a": KeyError()}).flow(), excuses=lambda error, kind: True)
+        (failed,) = settle([waited], flow).failed
         assert failed.verdict == Retry(NOW + timedelta(seconds=900), is_counted=False)
 
     def test_what_is_no_event_is_dead_and_not_run(self) -> None:

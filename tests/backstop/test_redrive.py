@@ -97,6 +97,33 @@ class TestARedrive:
         assert [event for event, why in world.left if "ten attributes" in why] == ["full"]
 
 
+class TestAnOpenCircuit:
+    def test_holds_a_redrive_up_and_says_so_and_it_goes_on_by_itself(self, world: RedriveWorld) -> None:
+        world.open_circuit = "payments"
+        world.begin(group=A)
+        with world.untouched(*SOME, *OTHERS):
+            [*_, job] = [world.turn() for _ in range(5)]
+        assert (job.state, job.note) == (State.RUNNING, "waits: circuit payments is open (backstop circuits)")
+        world.open_circuit = ""
+        done = world.run()
+        assert (done.state, done.note) == (State.DONE, "")
+        assert world.arrived == once(SOME)
+
+    def test_that_opens_under_a_canary_lets_no_more_go_before_what_went_has_shown_how_it_goes(
+        self, world: RedriveWorld
+    ) -> None:
+        world.begin(group=A)
+        world.turn()
+        world.open_circuit = "payments"  # the one letter is refused, and waits
+        for _ in range(100):
+            world.turn()
+        assert world.progress().moved == 1
+        world.open_circuit = ""
+        world.fails = lambda _: True
+        job = world.run()
+        assert (job.state, world.progress().moved) == (State.STOPPED, 1)
+
+
 class TestTheCanary:
     def test_moves_one_then_ten_then_a_hundred_then_the_rest(self) -> None:
         world = RedriveWorld()

@@ -168,6 +168,18 @@ class TestTrailAfter:
         after = trail_after(waited, LATER, Kind.TRANSIENT, BOOM, NOW, "", None)
         assert (after.waited_seconds, after.kind) == (60, "transient")
 
+    @pytest.mark.parametrize(
+        ("verdict", "is_excused"),
+        [
+            pytest.param(LATER, False, id="an attempt was counted"),
+            pytest.param(DEFERRED, True, id="none was counted"),
+            pytest.param(DEAD, False, id="dead"),
+        ],
+    )
+    def test_says_whether_the_last_failure_was_its_own_fault(self, verdict: Retry | Dead, is_excused: bool) -> None:
+        after = trail_after(message(trail=TRAIL), verdict, Kind.TRANSIENT, BOOM, NOW, "", None)
+        assert after.is_excused is is_excused
+
     def test_waiting_changes_nothing_but_the_time(self) -> None:
         until = NOW + timedelta(hours=1)
         waiting = message(trail=TRAIL, queue="retry")

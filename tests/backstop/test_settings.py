@@ -9,6 +9,7 @@ from backstop.backoff import Backoff, Shape
 from backstop.budget import Budget
 from backstop.errors import SystemFault
 from backstop.parking import Limits, OnDeadHead
+from backstop.recovery_state import Mode
 from backstop.settings import (
     IN_DYNAMODB,
     NotifySettings,
@@ -36,6 +37,8 @@ WORKER_ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_NAME": "shop-process",
     "LAMBDA_TASK_ROOT": "/var/task",
     "ALLOW_DRILL": "false",
+    "CIRCUITS_TABLE": "shop-circuits",
+    "RECOVERY_MODE": "suggest",
 }
 ENVIRONMENT = WORKER_ENVIRONMENT | {"RETRY_QUEUE_URL": "https://sqs.example/1/shop-retry"}
 ORDERED_ENVIRONMENT = WORKER_ENVIRONMENT | {
@@ -75,6 +78,7 @@ NOTIFY_ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_NAME": "shop-notify",
 }
 REDRIVE_ENVIRONMENT = {
+    "CIRCUITS_TABLE": "circuits",
     "REDRIVE_TABLE": "redrives",
     "FAILED_EVENTS_TABLE": "events",
     "FAILURE_GROUPS_TABLE": "groups",
@@ -130,6 +134,8 @@ WORKER = WorkerSettings(
     function="shop-process",
     own_root="/var/task",
     allows_drills=False,
+    circuits_table="shop-circuits",
+    recovery_mode=Mode.SUGGEST,
 )
 
 
@@ -196,6 +202,7 @@ OF_ANY_WORKER = {
     "RETRY_SHAPE": "linear",
     "MAX_ATTEMPTS": "1.5",
     "MAX_RETRY_HOURS": "one",
+    "RECOVERY_MODE": "on",
 }
 OF_THE_ORDERED_LANE = {"MAX_PARKED_EVENTS": "1e3", "MAX_PARKED_KEYS": "many", "ON_DEAD_HEAD": "drop"}
 WRONG = [

@@ -48,6 +48,7 @@ trails = st.builds(
     last_failed_at=st.none() | moments,
     not_before=st.none() | moments,
     waited_seconds=st.integers(0, 365 * 24 * 60 * 60),
+    is_excused=st.booleans(),
     source_queue=st.sampled_from(["", *QUEUES]),
     verdict=st.sampled_from(["", "retry"]),
     dead_because=st.sampled_from(["", *Reason]),

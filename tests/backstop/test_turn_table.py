@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from backstop.circuit_state import UNPROBED, CircuitState, Standing
 from backstop.redrive import (
     DOUBT,
     POLL,
@@ -17,6 +18,7 @@ from backstop.redrive import (
     Act,
     Batch,
     End,
+    HoldUp,
     Job,
     Move,
     Proceed,
@@ -28,6 +30,7 @@ from backstop.redrive import (
     Watch,
     job_id,
     next_act,
+    open_circuit,
     watched,
 )
 from backstop.selection import Selection
@@ -158,6 +161,52 @@ def test_what_comes_next(found: Job, some: list[Batch], failed: Mapping[str, boo
     if isinstance(expected, str):
         expected = End(State.STOPPED, f"{expected} that were moved failed again: more than 10%")
     assert decided == expected
+
+
+HELD_UP: Final = {
+    "before anything is moved": (job(), []),
+    "before the step's letters are moved": (job(step=1), ONE),
+    "while a step is watched, whatever was heard": (job(step=1, **OVERDUE), TWO),
+    "before the rest": (job(step=REST), ALL),
+    "before the rest without a canary": (job(step=REST, is_canary=False), []),
+}
+
+
+@pytest.mark.parametrize(("found", "some"), HELD_UP.values(), ids=HELD_UP.keys())
+def test_an_open_circuit_holds_it_up(found: Job, some: list[Batch]) -> None:
+    assert next_act(found, Progress(some, heard(some), "payments"), WATCH, NOW) == HoldUp("payments")
+
+
+def test_an_open_circuit_holds_up_no_end() -> None:
+    over = job(step=REST, **MOVED)
+    assert next_act(over, Progress(ALL, heard(ALL), "payments"), WATCH, NOW) == End(State.DONE)
+    failing = next_act(job(**WATCHING), Progress(ONE, heard(ONE, failed=1), "payments"), WATCH, NOW)
+    assert isinstance(failing, End)
+
+
+def circuit(**known: Any) -> Standing:
+    opened: dict[str, Any] = {"state": CircuitState.OPEN, "opened_at": NOW, "dependents": frozenset({"process"})}
+    return replace(Standing("payments"), **opened | known)
+
+
+UNHEARD: Final = timedelta(seconds=30) + UNPROBED
+CIRCUITS: Final = {
+    "open: it is waited for": (circuit(), "payments"),
+    "half open: it is waited for": (circuit(state=CircuitState.HALF_OPEN), "payments"),
+    "closed: it is not": (circuit(state=CircuitState.CLOSED, opened_at=None), ""),
+    "open, but no worker waits for it: it is not": (circuit(dependents=frozenset()), ""),
+    "open, and somebody may still probe it: it is": (circuit(opened_at=NOW - UNHEARD + A_SECOND), "payments"),
+    "open, and nobody probes it: what is redriven finds out": (circuit(opened_at=NOW - UNHEARD), ""),
+    "held open by an operator: it is": (
+        circuit(opened_at=NOW - 9 * UNHEARD, forced_until=NOW + A_SECOND),
+        "payments",
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), CIRCUITS.values(), ids=CIRCUITS.keys())
+def test_which_circuits_are_waited_for(found: Standing, expected: str) -> None:
+    assert open_circuit([Standing("mail"), found], NOW) == expected
 
 
 def test_the_steps_move_one_ten_and_a_hundred() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backstop.backoff import Backoff, Shape
 from backstop.kinds import Kind
-from backstop.verdict import Dead, Failure, Policy, Reason, Retry, decide
+from backstop.verdict import Dead, Failure, Policy, Reason, Refusal, Retry, decide
 from tests.backstop import EVERY_5_S, NOW
 
 TRANSIENT, PERMANENT, SYSTEM, UNKNOWN = Kind.TRANSIENT, Kind.PERMANENT, Kind.SYSTEM, Kind.UNKNOWN
@@ -32,6 +32,18 @@ def s(seconds: float) -> timedelta:
 
 
 KILLER = Failure(PERMANENT, 1, NOW, has_killed_workers=True)
+A_DAY = timedelta(days=1)
+
+
+def refused(remaining: float, open_for: float = 30, attempt: int = 1, age: timedelta = timedelta(0)) -> Failure:
+    return failure(TRANSIENT, attempt, age, s(remaining))._replace(refusal=Refusal(s(remaining), s(open_for)))
+
+
+def excused(
+    kind: Kind, attempt: int = 1, age: timedelta = timedelta(0), retry_after: timedelta | None = None
+) -> Failure:
+    return failure(kind, attempt, age, retry_after)._replace(is_excused=True)
+
 
 TABLE: Mapping[str, tuple[Failure, Policy, Retry | Dead]] = {
     "permanent, first attempt": (failure(PERMANENT, 1), EXPONENTIAL, DEAD),
@@ -71,6 +83,18 @@ TABLE: Mapping[str, tuple[Failure, Policy, Retry | Dead]] = {
         EXPONENTIAL,
         again(900, is_counted=False),
     ),
+    "refused: what is left, and half of its open time": (refused(20), EXPONENTIAL, again(35, is_counted=False)),
+    "refused, about to be probed": (refused(0), EXPONENTIAL, again(15, is_counted=False)),
+    "refused, open for longer": (refused(100, 300), EXPONENTIAL, again(250, is_counted=False)),
+    "refused, attempts used up": (refused(20, attempt=1000), EXPONENTIAL, again(35, is_counted=False)),
+    "refused, ten days": (refused(20, age=10 * A_DAY), EXPONENTIAL, again(35, is_counted=False)),
+    "refused, held open for a day": (refused(86_400), EXPONENTIAL, again(915, is_counted=False)),
+    "excused, permanent": (excused(PERMANENT), EXPONENTIAL, again(5, is_counted=False)),
+    "excused, unknown, attempts used up": (excused(UNKNOWN, 3), EXPONENTIAL, again(5, is_counted=False)),
+    "excused for an hour": (excused(PERMANENT, age=timedelta(hours=1)), EXPONENTIAL, again(900, is_counted=False)),
+    "excused for ten days": (excused(UNKNOWN, 3, 10 * A_DAY), EXPONENTIAL, again(900, is_counted=False)),
+    "excused, asks for longer": (excused(UNKNOWN, 1, retry_after=s(60)), EXPONENTIAL, again(60, is_counted=False)),
+    "excused, killed its workers": (KILLER._replace(is_excused=True), EXPONENTIAL, Dead(Reason.CRASHED)),
 }
 
 
@@ -80,6 +104,9 @@ def test_a_failure_is_judged(failure: Failure, policy: Policy, verdict: Retry | 
 
 
 ages = st.timedeltas(timedelta(0), timedelta(days=365))
+refusals = st.builds(
+    Refusal, st.timedeltas(timedelta(0), timedelta(days=30)), st.timedeltas(timedelta(seconds=1), timedelta(hours=1))
+)
 failures = st.builds(
     Failure,
     kind=st.sampled_from(Kind),
@@ -87,6 +114,8 @@ failures = st.builds(
     first_failed_at=ages.map(lambda age: NOW - age),
     retry_after=st.none() | st.timedeltas(timedelta(0), timedelta(days=3650)),
     has_killed_workers=st.just(False),
+    refusal=st.none() | refusals,
+    is_excused=st.booleans(),
 )
 policies = st.builds(
     Policy,
@@ -122,3 +151,15 @@ def test_a_message_never_dies_of_a_fault_that_is_ours(
     verdict = decide(failure(SYSTEM, attempt, age), policy, NOW, dice)
     assert isinstance(verdict, Retry)
     assert not verdict.is_counted
+
+
+@settings(deadline=None)
+@given(failure=failures, refusal=refusals, policy=policies, dice=dices)
+def test_a_message_never_dies_of_a_circuit_and_comes_back_spread_over_its_open_time(
+    failure: Failure, refusal: Refusal, policy: Policy, dice: float
+) -> None:
+    verdict = decide(failure._replace(refusal=refusal), policy, NOW, dice)
+    assert isinstance(verdict, Retry)
+    assert not verdict.is_counted
+    least = min(refusal.remaining, policy.backoff.limit)
+    assert NOW + least <= verdict.at <= NOW + least + refusal.open_for

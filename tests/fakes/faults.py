@@ -26,6 +26,12 @@ _CODES: Final = {
     ("logs", "denied"): "AccessDeniedException",
     ("firehose", "throttled"): "ServiceUnavailableException",
     ("firehose", "denied"): "AccessDeniedException",
+    ("lambda", "throttled"): "TooManyRequestsException",
+    ("lambda", "denied"): "AccessDeniedException",
+    ("ssm", "throttled"): "ThrottlingException",
+    ("ssm", "denied"): "AccessDeniedException",
+    ("cloudwatch", "throttled"): "Throttling",
+    ("cloudwatch", "denied"): "AccessDenied",
 }
 
 

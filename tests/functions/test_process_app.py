@@ -78,7 +78,7 @@ class TestFailedMessages:
             pytest.param(10, 0, 10, {"shop-retry": 1}, id="ten of ten"),
             pytest.param(4, 3, 10, {"shop-retry": 1, "shop-dead": 1}, id="to both destinations"),
             pytest.param(25, 0, 25, {"shop-retry": 3}, id="25 of 25"),
-            pytest.param(11, 14, 25, {"shop-retry": 2, "shop-dead": 2}, id="11 and 14 of 25"),
+            pytest.param(13, 12, 25, {"shop-retry": 2, "shop-dead": 2}, id="13 and 12 of 25"),
         ],
     )
     def test_cost_a_send_call_for_each_ten_and_destination(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from contextlib import ExitStack, closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 from ops.failure import CallFailed
 from ops.local import state
 from ops.local.deploy import build_folder, deploy, deploy_template
+from ops.local.gateway.admin import administered
+from ops.local.gateway.client import BACKUP, PAYMENTS
+from ops.local.gateway.entrance import Entrance
+from ops.local.gateway.ledger import Ledger
 from ops.local.state import LocalAws
 
 LOCAL_AWS = LocalAws(0, 4566)
@@ -89,3 +94,30 @@ def test_any_template_is_built_and_deployed_for_the_python_and_the_processor_tha
 
     assert set(options(tools, "build")["--parameter-overrides"].split()) == here
     assert set(options(tools, "deploy")["--parameter-overrides"].split()) == here | {"AllowDrill=true"}
+
+
+def test_the_sample_charges_at_the_gateway_of_the_local_aws(tools: Path) -> None:
+    ledger = Ledger()
+    entrances = {name: Entrance(ledger) for name in (PAYMENTS, BACKUP)}
+    with ExitStack() as closed:
+        for entrance in entrances.values():
+            closed.enter_context(closing(entrance))
+        listener = closed.enter_context(closing(administered(entrances)))
+        deploy(LocalAws(0, 4566, listener.url), "backstop")
+
+    parameters = options(tools, "deploy")["--parameter-overrides"].split()
+    primary, backup = (entrance.listener.url for entrance in entrances.values())
+    assert {"Stage=local", f"PaymentUrl={primary}", f"PaymentBackupUrl={backup}"} <= set(parameters)
+
+
+def test_without_a_gateway_nothing_is_charged(tools: Path) -> None:
+    deploy(LOCAL_AWS, "backstop")
+
+    assert "Payment" not in options(tools, "deploy")["--parameter-overrides"]
+
+
+def test_a_gateway_that_is_gone_is_told_and_nothing_is_deployed(tools: Path) -> None:
+    with pytest.raises(CallFailed, match="the payment gateway does not answer"):
+        deploy(LocalAws(0, 4566, "http://127.0.0.1:1"), "backstop")
+
+    assert not (tools / "deploy.words").exists()

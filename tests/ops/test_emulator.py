@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -129,6 +131,28 @@ def has_ended(pid: int) -> bool:
     return True
 
 
+def test_one_that_runs_has_a_payment_gateway_which_ends_with_it(scratch: Path) -> None:
+    with emulator.running() as local_aws:
+        assert [urlsplit(url).hostname for url in local_aws.gateway.urls().values()] == ["127.0.0.1"] * 2
+        assert local_aws.is_alive
+
+    assert has_ended(local_aws.pid)
+    with pytest.raises(CallFailed, match="the payment gateway does not answer"):
+        local_aws.gateway.urls()
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_one_that_is_killed_takes_its_payment_gateway_along(number: int, scratch: Path) -> None:
+    with emulator.running() as local_aws:
+        os.kill(local_aws.pid, number)
+        deadline = monotonic() + 10
+        while not has_ended(local_aws.pid) and monotonic() < deadline:
+            pass
+
+        assert has_ended(local_aws.pid)
+
+
 @pytest.mark.parametrize("port", ["0", "70000"])
 def test_a_port_that_is_none_is_refused_by_the_command(port: str, command: Command, started: list[int]) -> None:
     assert command("local", "up", "--port", port).exit_code == 2
@@ -138,7 +162,7 @@ def test_a_port_that_is_none_is_refused_by_the_command(port: str, command: Comma
 def test_a_demo_whose_deployment_fails_says_why_and_leaves_nothing_running(
     tools: Path, scratch: Path, started: list[int], command: Command
 ) -> None:
-    """The local AWS is real here: it answers, then ends with all that it started."""
+    """The local AWS and its gateway are real here: they answer, then end with all that they started."""
     install(tools, "sam", f'echo "$AWS_ENDPOINT_URL" > {tools}/endpoint; echo "Error: no such layer"; exit 1')
     install(tools, "make", "")
 

@@ -245,6 +245,18 @@ def test_each_function_is_invoked_with_its_own_event_while_containers_can_reach_
     assert door == []
 
 
+def test_nothing_is_charged_from_a_container_which_does_not_reach_the_gateway(
+    tools: Path, door: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed: list[LocalAws] = []
+    monkeypatch.setattr(invoke, "deploy", lambda local_aws, _: deployed.append(local_aws))
+
+    build()
+    list(invoke.invoke_all(LocalAws(0, 4566, "http://127.0.0.1:4567"), Engine("arm64", "image")))
+
+    assert deployed == [LocalAws(0, 4566)]
+
+
 def test_a_function_that_the_stack_does_not_have_is_left_out(tools: Path, door: list[int]) -> None:
     assert "NotifyFunction" in invoke.sample_events(invoke._template())
 

@@ -32,6 +32,24 @@ def test_a_local_aws_that_runs_is_found() -> None:
     assert state.find() is None
 
 
+def test_its_payment_gateway_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LocalAws, "is_alive", True)
+    state.remember(LocalAws(1, 4566, "http://127.0.0.1:4567"))
+
+    assert state.running().gateway.admin_url == "http://127.0.0.1:4567"
+
+
+def test_one_that_was_started_before_there_were_gateways_says_how_to_get_one(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalAws, "is_alive", True)
+    file.parent.mkdir()
+    file.write_text('{"pid": 1, "port": 4566}')
+
+    with pytest.raises(CallFailed, match="this local AWS has no payment gateway: make local-down, then make local"):
+        _ = state.running().gateway
+
+
 def test_a_process_of_something_else_is_no_local_aws() -> None:
     """Its number was given to another process after a restart of the machine."""
     state.remember(LocalAws(os.getpid(), 4566))

@@ -35,6 +35,8 @@ SOURCES: Final = {
     for event, source in function.get("Events", {}).items()
     if source["Type"] == "SQS"
 }
+MAPPINGS: Final = {name.replace(".", ""): source for name, (_, source) in SOURCES.items()}
+"""What SAM makes of them, by the names that it gives them."""
 
 
 def log_group_of(function: str) -> str:

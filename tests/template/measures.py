@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from typing import Any, Final, NamedTuple
 
-from backstop.aws.metrics import measure, publish
+from backstop.aws.metrics import count_transition, measure, publish
+from backstop.circuit_report import CircuitReport
+from backstop.circuit_state import CircuitState
 from backstop.kinds import Kind
 from backstop.letter import letter
 from backstop.report import Description, Report
@@ -23,6 +25,7 @@ RECORD_FAILED: Final = Report.unprocessed(
 )
 LETTER: Final = {"messageId": "1", "body": "{}", "attributes": {}, "eventSourceARN": "arn:aws:sqs:::dead-letters"}
 LETTER_REDRIVEN: Final = Report.redriven(letter(LETTER, frozenset(), START), "r20260105-090000-0000", "events")
+OPENED: Final = CircuitReport("payments", CircuitState.CLOSED, CircuitState.OPEN, 1, "5 failures in a row")
 
 
 class Metric(NamedTuple):
@@ -79,6 +82,18 @@ def _names_measured_by(function: str) -> Iterator[str]:
                 pass
 
 
+def _names_returned_by(flow: str, function: str) -> Iterator[str]:
+    """Yield the names of what a flow's function returns as one dictionary."""
+    tree = ast.parse((ROOT / "layers" / "backstop" / "backstop" / f"{flow}.py").read_text())
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == function]
+    for node in ast.walk(*found):
+        match node:
+            case ast.Return(value=ast.Dict(keys=keys)):
+                yield from (str(ast.literal_eval(key)) for key in keys if key)
+            case _:
+                pass
+
+
 def _read_off(act: Callable[[], None]) -> list[Metric]:
     lines = io.StringIO()
     with redirect_stdout(lines):
@@ -93,18 +108,23 @@ def _metric(line: dict[str, Any]) -> Metric:
     return Metric(directive["Namespace"], metric["Name"], {name: line[name] for name in names})
 
 
-OURS: Final = [metric for function in FUNCTIONS for metric in published(RECORD_FAILED, function)]
+OURS: Final = [
+    *(metric for function in FUNCTIONS for metric in published(RECORD_FAILED, function)),
+    *_read_off(lambda: count_transition(OPENED)),
+]
 MEASURED: Final = measured("ProcessOrderedFunction", _names_measured())
 REDRIVEN: Final = [
     *published(LETTER_REDRIVEN, "RedriveFunction"),
     *measured("RedriveFunction", _names_measured_by("redrive")),
 ]
 
+RECOVERED: Final = measured("RecoverFunction", _names_returned_by("recovering", "_measures"))
+
 
 def is_measured(metric: Metric) -> bool:
     """Say whether somebody measures what is looked for: a service of AWS of a resource, or we ourselves."""
     if metric.namespace not in SERVICES:
-        return metric in OURS or metric in MEASURED or metric in REDRIVEN
+        return metric in (*OURS, *MEASURED, *REDRIVEN, *RECOVERED)
     service = SERVICES[metric.namespace]
     of_service = [{service.dimension: service.value % name} for name in properties_of(service.kind)]
     return metric.dimensions in of_service

@@ -12,16 +12,18 @@ from tests.template.watch import WATCHERS
 ADDED_UP = {"Errors", "Throttles", "VerdictCount", "ExecutionsFailed", "LettersRescued"}
 """What is counted in each minute; of what is measured, the most counts."""
 
-LATE = WATCHERS | {"RedriveFunction"}
+LATE = WATCHERS | {"RedriveFunction", "RecoverFunction"}
 """Functions that are only late when they are turned away: whoever asks them asks again, for long."""
 
 ALARMING = {
     "dead letters": ("DeadLetterQueue", "ApproximateNumberOfMessagesVisible", 0),
     "dead letters of 10 days": ("DeadLetterQueue", "ApproximateAgeOfOldestMessage", 10 * DAY),
     "oldest event": ("EventsQueue", "ApproximateAgeOfOldestMessage", {"Ref": "OldestEventSeconds"}),
+    "events of 7 days": ("EventsQueue", "ApproximateAgeOfOldestMessage", 7 * DAY),
     "retry backlog": ("RetryQueue", "ApproximateNumberOfMessagesDelayed", {"Ref": "RetryBacklog"}),
     "retries overdue": ("RetryQueue", "ApproximateNumberOfMessagesVisible", {"Ref": "RetryBacklog"}),
     "oldest ordered event": ("OrderedQueue", "ApproximateAgeOfOldestMessage", {"Ref": "OldestEventSeconds"}),
+    "ordered events of 7 days": ("OrderedQueue", "ApproximateAgeOfOldestMessage", 7 * DAY),
     "events that SQS took out of their order": ("OrderedDeadLetterQueue", "ApproximateNumberOfMessagesVisible", 0),
     "dead ordered events of 10 days": ("OrderedDeadLetterQueue", "ApproximateAgeOfOldestMessage", 10 * DAY),
     "redrives that stopped": ("RedriveStateMachine", "ExecutionsFailed", 0),
@@ -64,10 +66,10 @@ def test_each_says_what_silence_means(name: str) -> None:
 def test_there_is_one_for(resource: str, metric: str, threshold: Any) -> None:
     (alarm,) = [
         alarm
-        for alarm in ALARMS.values()
-        if alarm["MetricName"] == metric and resource in references(alarm["Dimensions"])
+        for name, alarm in ALARMS.items()
+        if (alarm["MetricName"], alarm["Threshold"]) == (metric, threshold) and resource in looked_at(name)
     ]
-    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (threshold, "GreaterThanThreshold")
+    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
     assert alarm["Statistic"] == ("Sum" if metric in ADDED_UP else "Maximum")
 
 

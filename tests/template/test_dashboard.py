@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.template.document import ALARMS, FUNCTIONS, RESOURCES, names_in, placeholders, properties_of
-from tests.template.measures import OURS, REDRIVEN, Metric, is_measured
+from tests.template.measures import OURS, RECOVERED, REDRIVEN, Metric, is_measured
 
 BODY = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
 
@@ -63,6 +63,11 @@ def test_it_shows_all_functions_streams_and_machines() -> None:
 def test_it_shows_how_many_letters_went_back_and_how_many_were_rescued() -> None:
     assert {metric.name for metric in REDRIVEN} == {"VerdictCount", "LettersRescued"}
     assert not [metric for metric in REDRIVEN if metric not in shown()]
+
+
+def test_it_shows_what_stands_still_and_for_how_long() -> None:
+    assert {metric.name for metric in RECOVERED} == {"IntakesPaused", "CircuitsOpen", "PausedSeconds"}
+    assert not [metric for metric in RECOVERED if metric not in shown()]
 
 
 def test_it_looks_for_our_own_metrics_by_their_dimensions() -> None:

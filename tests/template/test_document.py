@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from tests.template.document import GLOBALS, OUTPUTS, PARAMETERS, RESOURCES, TEMPLATE, references
+from tests.template.document import GLOBALS, MAPPINGS, OUTPUTS, PARAMETERS, RESOURCES, TEMPLATE, references
 
 FLOW = [
     "EventsQueue",
     "RetryQueue",
     "DeadLetterQueue",
     "IdempotencyTable",
+    "CircuitsTable",
     "CatalogTable",
     "OrdersTable",
+    "PaymentSwitch",
     "BackstopLayer",
     "ProcessFunction",
     "ClicksStream",
@@ -23,6 +25,10 @@ FLOW = [
     "WatchFailuresQueue",
     "AlertTopic",
     "NotifyFunction",
+    "RecoveryLogTable",
+    "RecoverFunction",
+    "RecoverSubscription",
+    "ReconcileSchedule",
     "RedriveTable",
     "RedriveFunction",
     "RedriveStateMachine",
@@ -38,4 +44,5 @@ def test_resources_stand_in_the_order_in_which_an_event_flows() -> None:
 
 
 def test_whatever_is_referred_to_is_there() -> None:
-    assert references([RESOURCES, OUTPUTS, TEMPLATE["Conditions"], GLOBALS]) <= RESOURCES.keys() | PARAMETERS.keys()
+    there = RESOURCES.keys() | PARAMETERS.keys() | MAPPINGS.keys()
+    assert references([RESOURCES, OUTPUTS, TEMPLATE["Conditions"], GLOBALS]) <= there

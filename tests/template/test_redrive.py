@@ -66,6 +66,7 @@ class TestFunction:
         where = {name: value["Ref"] for name, value in VARIABLES.items() if "Ref" in value}
         assert where == {
             "REDRIVE_TABLE": "RedriveTable",
+            "CIRCUITS_TABLE": "CircuitsTable",
             "FAILED_EVENTS_TABLE": "FailedEventsTable",
             "FAILURE_GROUPS_TABLE": "FailureGroupsTable",
             "PARKED_TABLE": "ParkedTable",
@@ -129,8 +130,12 @@ class TestRole:
         assert actions_on(ROLE, "FailedEventsTable") == {"dynamodb:Query"}
         assert actions_on(ROLE, "FailureGroupsTable") == {"dynamodb:BatchGetItem"}
 
-    def test_scans_no_table_and_does_not_decide_which_events_are_done(self) -> None:
-        assert not [grant for grant in grants(ROLE) if grant.action == "dynamodb:Scan"]
+    def test_sees_all_circuits_and_changes_none(self) -> None:
+        assert actions_on(ROLE, "CircuitsTable") == {"dynamodb:Scan"}
+
+    def test_scans_no_other_table_and_does_not_decide_which_events_are_done(self) -> None:
+        scanned = {grant.resource for grant in grants(ROLE) if grant.action == "dynamodb:Scan"}
+        assert scanned == {"${CircuitsTable.Arn}"}
         assert Grant("dynamodb:Query", "${RedriveTable.Arn}/index/jobs") in grants(ROLE)
         assert not actions_on(ROLE, "IdempotencyTable")
 

@@ -34,6 +34,16 @@ OF_LOG_DELIVERY = {
 """AWS Step Functions Developer Guide, "Using CloudWatch Logs to log execution history": on "*", and no less."""
 
 
+OF_ALARMS = {
+    Grant("cloudwatch:DescribeAlarms", "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*")
+}
+"""CloudWatch asks for it on all of an account's alarms, whichever are named in the call."""
+
+
+AT_LOCAL = {Grant("cloudwatch:DescribeAlarms", "*"), Grant("ssm:GetParameters", "*")}
+"""The local AWS asks on no resource at all for what names several things (see test_recover.py)."""
+
+
 def is_below_a_folder(resource: str) -> bool:
     """Say whether a resource is all of a bucket's folder: objects to come can be named in no other way."""
     found = BELOW_A_FOLDER.fullmatch(resource)
@@ -69,7 +79,7 @@ def test_no_action_is_a_wildcard(name: str) -> None:
 @each(ROLES)
 def test_no_resource_is_a_wildcard_but_a_folder_of_a_bucket_and_what_aws_offers_no_other_for(name: str) -> None:
     wild = {grant for grant in grants(name) if WILDCARD.search(grant.resource)}
-    known = {Grant(action, "*") for action in OF_NETWORKS | OF_LOG_DELIVERY}
+    known = {Grant(action, "*") for action in OF_NETWORKS | OF_LOG_DELIVERY} | OF_ALARMS | AT_LOCAL
     assert not [grant for grant in wild - known if not is_below_a_folder(grant.resource)]
 
 

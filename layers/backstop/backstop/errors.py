@@ -4,7 +4,8 @@ The tree, as the author of a handler sees it::
 
     BackstopError
     ├── TransientError      try again later
-    │   └── NotPutBack      the stream did not take a record back
+    │   ├── NotPutBack      the stream did not take a record back
+    │   └── CircuitOpen     a downstream is down, and its circuit lets no call through
     ├── PermanentError      trying again will never work
     │   ├── MalformedEvent  the body is not an event that the schema allows
     │   ├── MalformedDelivery  what CloudWatch Logs delivered cannot be read, or is too much
@@ -22,10 +23,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import Any
+from datetime import datetime, timedelta
 
+from backstop.carried import LONGEST_WAIT, attribute, http_status, mapping, parsed_retry_after, retry_after_header
 from backstop.kinds import KIND_BY_AWS_CODE, KIND_BY_NAME, Kind
 
 
@@ -53,6 +53,19 @@ class TransientError(_Passing):
 
 class NotPutBack(TransientError):
     """Raised when the stream did not take a record back, or may not have."""
+
+
+class CircuitOpen(TransientError):
+    """Raised instead of a call to a downstream whose circuit is open: the message waits, and no attempt is counted.
+
+    `retry_after` is the least time until a call may go through, `open_for` how long the circuit stays open at a time.
+    """
+
+    def __init__(self, name: str, *, retry_after: timedelta, open_for: timedelta) -> None:
+        super().__init__(f"the circuit {name} is open", retry_after=retry_after)
+        self.name = name
+        self.open_for = open_for
+        self.fingerprint = f"circuit {name}"
 
 
 class PermanentError(BackstopError):
@@ -109,7 +122,6 @@ class NotYet(BackstopError):
 Kinds = Mapping[type[BaseException], Kind]
 
 _CHAIN_LIMIT = 10
-_LONGEST_WAIT = timedelta(days=365)
 
 _KIND_BY_OWN_TYPE: tuple[tuple[type[BackstopError], Kind], ...] = (
     (PermanentError, Kind.PERMANENT),
@@ -142,13 +154,18 @@ def retry_after(error: BaseException, now: datetime) -> timedelta | None:
     HTTP clients' errors and botocore's. None where nothing asks.
     """
     for link in _chain(error):
-        asked = _attribute(link, "retry_after")
+        asked = attribute(link, "retry_after")
         if isinstance(asked, timedelta):
-            return min(max(asked, timedelta(0)), _LONGEST_WAIT)
-        header = _retry_after_header(link)
+            return min(max(asked, timedelta(0)), LONGEST_WAIT)
+        header = retry_after_header(link)
         if header is not None:
-            return _parse_retry_after(header, now)
+            return parsed_retry_after(header, now)
     return None
+
+
+def was_refused(error: BaseException) -> CircuitOpen | None:
+    """Return the refusal of an open circuit that the error is, or was caused by; None where there is none."""
+    return next((link for link in _chain(error) if isinstance(link, CircuitOpen)), None)
 
 
 def _as_timedelta(value: float | timedelta | None) -> timedelta | None:
@@ -169,7 +186,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _wrapped(error: BaseException) -> BaseException | None:
     """Return what SQLAlchemy's and urllib's errors wrap without a cause."""
     for name in ("orig", "reason"):
-        inner = _attribute(error, name)
+        inner = attribute(error, name)
         if isinstance(inner, BaseException):
             return inner
     return None
@@ -195,15 +212,15 @@ def _kind_of_type(error: BaseException) -> Kind:
 
 
 def _kind_of_aws(error: BaseException) -> Kind | None:
-    response = _mapping(_attribute(error, "response"))
+    response = mapping(attribute(error, "response"))
     reasons = response.get("CancellationReasons")
     found = [response.get("Error"), *(reasons if isinstance(reasons, (list, tuple)) else ())]
-    codes = [str(_mapping(one).get("Code")) for one in found]
+    codes = [str(mapping(one).get("Code")) for one in found]
     return next((KIND_BY_AWS_CODE[code] for code in codes if code in KIND_BY_AWS_CODE), None)
 
 
 def _kind_of_status(error: BaseException) -> Kind | None:
-    status = _http_status(error)
+    status = http_status(error)
     if status is None or not 400 <= status <= 599:
         return None
     if status >= 500 or status in _TRANSIENT_STATUS:
@@ -213,64 +230,8 @@ def _kind_of_status(error: BaseException) -> Kind | None:
     return Kind.PERMANENT
 
 
-def _http_status(error: BaseException) -> int | None:
-    """Return the HTTP status that requests', httpx's, urllib's, aiohttp's or botocore's error carries."""
-    response = _attribute(error, "response")
-    if isinstance(response, Mapping):
-        return _as_int(_mapping(response.get("ResponseMetadata")).get("HTTPStatusCode"))
-    for holder, name in ((response, "status_code"), (error, "status"), (error, "code")):
-        status = _as_int(_attribute(holder, name))
-        if status is not None:
-            return status
-    return None
-
-
 def _kind_of_sqlstate(error: BaseException) -> Kind | None:
-    state = _attribute(error, "sqlstate") or _attribute(error, "pgcode")
+    state = attribute(error, "sqlstate") or attribute(error, "pgcode")
     if not isinstance(state, str) or not _SQLSTATE.fullmatch(state):
         return None
     return Kind.TRANSIENT if _TRANSIENT_SQLSTATE.fullmatch(state) else None
-
-
-def _retry_after_header(error: BaseException) -> str | None:
-    response = _attribute(error, "response")
-    if isinstance(response, Mapping):
-        headers = _mapping(response.get("ResponseMetadata")).get("HTTPHeaders")
-    else:
-        headers = _attribute(response, "headers") or _attribute(error, "headers")
-    get = _attribute(headers, "get")
-    if not callable(get):
-        return None
-    try:
-        value = get("Retry-After") or get("retry-after")
-    except Exception:  # noqa: BLE001  # what cannot be read says nothing
-        return None
-    return value if isinstance(value, str) else None
-
-
-def _parse_retry_after(header: str, now: datetime) -> timedelta | None:
-    if header.strip().isdecimal() and len(header.strip()) <= 9:
-        return timedelta(seconds=int(header))
-    try:
-        moment = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max(moment - now, timedelta(0)), _LONGEST_WAIT)
-
-
-def _attribute(holder: object, name: str) -> Any:
-    """Read an attribute of somebody else's error, which may be a property that raises."""
-    try:
-        return getattr(holder, name, None)
-    except Exception:  # noqa: BLE001  # what cannot be read says nothing
-        return None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _as_int(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
+from backstop.circuit_state import CircuitState
 from backstop.delivery import Delivery, LogLine
 from backstop.error_lines import CRASHES, Failure, in_json, in_text, kind_of
-from backstop.event import MAX_ID_LENGTH
 from backstop.fingerprint import Surroundings, fingerprint_of
 from backstop.kinds import Kind
+from backstop.line_fields import (
+    count_in,
+    error_in,
+    group_in,
+    id_in,
+    is_one_of,
+    moment_in,
+    name_in,
+    parts_in,
+    place_in,
+    told_parts,
+    type_in,
+)
 from backstop.occurrence import Occurrence
-from backstop.parametrise import parametrise
-from backstop.redact import redact
-from backstop.report import tellable
 from backstop.tracebacks import simple_name
-from backstop.trail import MAX_REASON
 
 PIPELINE_EVENTS: Final = "pipeline-events"
 """The subscription filter that lets pipeline events through, and failures that are told of in plain text."""
@@ -28,18 +35,8 @@ FAILURES: Final = "failures"
 
 _FAILED: Final = frozenset({"Retry", "Park", "Dead", "ProcessingFailed"})
 _DONE: Final = {"recovered": "Done", "redriven": "Redriven"}
+_OPENED: Final = str(CircuitState.OPEN)
 _KINDS: Final = {str(kind): kind for kind in Kind}
-_MAX_RAW_ERROR: Final = 2048
-_MAX_RAW_ID: Final = 1024
-_MAX_PARTS: Final = 20
-_MAX_COUNT: Final = 1_000_000
-
-_GROUP: Final = re.compile(r"[0-9a-f]{16}")
-_TYPE: Final = re.compile(r"[^\W\d]\w{0,63}")
-_NAME: Final = re.compile(r"[\w.-]{1,128}")
-_PLACE: Final = re.compile(r"[\w.<>$-]{1,128}:[\w.<>$]{1,128}")
-_MOMENT: Final = re.compile(r"[\dT:.+-]{10,40}Z?")
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def read(delivery: Delivery, stage: str) -> list[Occurrence]:
@@ -98,36 +95,39 @@ class _Reading:
     def _of_event(self, line: LogLine, fields: Mapping[str, Any]) -> Iterator[Occurrence]:
         name, verdict = fields["pipeline_event"], fields.get("verdict")
         if name == "failed":
-            found = self._told(line, fields, verdict if _is_one_of(verdict, _FAILED) else "")
+            found = self._told(line, fields, verdict if is_one_of(verdict, _FAILED) else "")
             yield found if found.group else _grouped(found, found.error, ())
-        elif _is_one_of(name, _DONE):
+        elif is_one_of(name, _DONE):
             yield self._told(line, fields, _DONE[name])
+        elif name == "circuit" and fields.get("after") == _OPENED:  # a failure of no event, and no other one is
+            found = replace(self._told(line, fields, ""), event_id="", key="")
+            yield found if found.group else _grouped(found, found.error, ())
 
     def _told(self, line: LogLine, fields: Mapping[str, Any], verdict: str) -> Occurrence:
         kind = fields.get("kind")
         return Occurrence(
             line=line.id,
             at=line.at,
-            group=_matching(fields.get("group"), _GROUP),
-            kind=_KINDS[kind] if _is_one_of(kind, _KINDS) else Kind.UNKNOWN,
-            error_type=_type(fields.get("error_type")),
-            error=_error(fields.get("error")),
-            where=_place(fields.get("where")),
-            function=_name(fields.get("function")) or self.delivery.function,
-            stage=_name(fields.get("stage")) or self.stage,
-            release=_name(fields.get("release")),
+            group=group_in(fields.get("group")),
+            kind=_KINDS[kind] if is_one_of(kind, _KINDS) else Kind.UNKNOWN,
+            error_type=type_in(fields.get("error_type")),
+            error=error_in(fields.get("error")),
+            where=place_in(fields.get("where")),
+            function=name_in(fields.get("function")) or self.delivery.function,
+            stage=name_in(fields.get("stage")) or self.stage,
+            release=name_in(fields.get("release")),
             verdict=verdict,
-            dead_because=_name(fields.get("dead_because")),
-            event_id=_id(fields.get("event_id")),
-            key=_id(fields.get("key")),
-            queue=_name(fields.get("queue")),
-            source_queue=_name(fields.get("source_queue")),
-            attempt=_count(fields.get("attempt")) or 0,
-            max_attempts=_count(fields.get("max_attempts")),
-            next_at=_matching(fields.get("next_at"), _MOMENT),
-            request_id=_id(fields.get("request_id")),
-            redrive_id=_name(fields.get("redrive_id")),
-            parts=_parts(fields.get("fingerprint")),
+            dead_because=name_in(fields.get("dead_because")),
+            event_id=id_in(fields.get("event_id")),
+            key=id_in(fields.get("key")),
+            queue=name_in(fields.get("queue")),
+            source_queue=name_in(fields.get("source_queue")),
+            attempt=count_in(fields.get("attempt")) or 0,
+            max_attempts=count_in(fields.get("max_attempts")),
+            next_at=moment_in(fields.get("next_at")),
+            request_id=id_in(fields.get("request_id")),
+            redrive_id=name_in(fields.get("redrive_id")),
+            parts=parts_in(fields.get("fingerprint")),
         )
 
     def _of_failure(self, line: LogLine, failure: Failure, fields: Mapping[str, Any]) -> Occurrence:
@@ -138,13 +138,13 @@ class _Reading:
             at=line.at,
             group="",
             kind=kind,
-            error_type=_type(simple_name(failure.error_type)),
+            error_type=type_in(simple_name(failure.error_type)),
             error=error,
-            where=_place(failure.where),
-            function=_name(fields.get("function")) or _name(fields.get("function_name")) or self.delivery.function,
-            stage=_name(fields.get("stage")) or self.stage,
-            release=_name(fields.get("release")),
-            request_id=_id(failure.request_id),
+            where=place_in(failure.where),
+            function=name_in(fields.get("function")) or name_in(fields.get("function_name")) or self.delivery.function,
+            stage=name_in(fields.get("stage")) or self.stage,
+            release=name_in(fields.get("release")),
+            request_id=id_in(failure.request_id),
             is_crash=failure.is_crash,
         )
         return _grouped(found, CRASHES[found.error_type] if found.is_crash else error, failure.frames)
@@ -155,10 +155,10 @@ class _Reading:
         Only one of them is ever shown, and each takes longer than all else that is read of a line.
         """
         if not failure.frames:
-            return _error(failure.text)
+            return error_in(failure.text)
         way = (kind, failure.error_type, *failure.frames)
         if way not in self._errors:
-            self._errors[way] = _error(failure.text)
+            self._errors[way] = error_in(failure.text)
         return self._errors[way]
 
 
@@ -176,73 +176,4 @@ def _grouped(occurrence: Occurrence, message: str, frames: tuple[str, ...]) -> O
     """Return an occurrence with its group, as that of an error that its function would have told of itself."""
     known = Surroundings(kind=occurrence.kind, function=occurrence.function, stage=occurrence.stage)
     found = fingerprint_of(occurrence.error_type, message, frames, known)
-    return replace(occurrence, group=found.group, parts=_told_parts(found.parts))
-
-
-def _is_one_of(value: object, known: Container[str]) -> TypeGuard[str]:
-    return isinstance(value, str) and value in known
-
-
-def _matching(value: object, form: re.Pattern[str]) -> str:
-    return value if isinstance(value, str) and form.fullmatch(value) else ""
-
-
-def _type(value: object) -> str:
-    return _redacted(_matching(value, _TYPE))
-
-
-def _name(value: object) -> str:
-    return _redacted(_matching(value, _NAME))
-
-
-def _id(value: object) -> str:
-    if not isinstance(value, str) or _UUID.fullmatch(value):
-        return value if isinstance(value, str) else ""
-    return _redacted(value[:_MAX_RAW_ID])[:MAX_ID_LENGTH]
-
-
-def _place(value: object) -> str:
-    module, colon, function = _matching(value, _PLACE).partition(":")
-    return f"{_redacted(module)}{colon}{_redacted(function)}"
-
-
-def _error(value: object) -> str:
-    return _told_error(value[:_MAX_RAW_ERROR]) if isinstance(value, str) else ""
-
-
-def _count(value: object) -> int | None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return min(max(value, 0), _MAX_COUNT)
-
-
-def _parts(value: object) -> tuple[tuple[str, str], ...]:
-    """Read what a group is made of: pairs of a name and a text."""
-    pairs = value[:_MAX_PARTS] if isinstance(value, list) else []
-    if not all(map(_is_part, pairs)):
-        return ()
-    return _told_parts(tuple((name, _error(text) if name == "message" else text[:_MAX_RAW_ID]) for name, text in pairs))
-
-
-def _is_part(value: object) -> bool:
-    if not isinstance(value, list) or len(value) != 2:
-        return False
-    return _matching(value[0], _NAME) != "" and isinstance(value[1], str)
-
-
-# The same few texts stand in thousands of lines.
-
-
-@lru_cache(maxsize=2048)
-def _told_error(text: str) -> str:
-    return parametrise(redact(text))[:MAX_REASON]
-
-
-@lru_cache(maxsize=2048)
-def _redacted(text: str) -> str:
-    return redact(text)
-
-
-@lru_cache(maxsize=512)
-def _told_parts(parts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    return tellable(parts)
+    return replace(occurrence, group=found.group, parts=told_parts(found.parts))

@@ -58,9 +58,10 @@ class Message(NamedTuple):
         return self.trail.first_failed_at
 
     def waited_until(self, now: datetime) -> timedelta:
-        """Return how long it has waited for faults that were ours, `now` included."""
+        """Return how long it has waited for what was not its own fault, `now` included."""
         waited = timedelta(seconds=self.trail.waited_seconds)
-        if self.trail.kind == Kind.SYSTEM and self.trail.last_failed_at is not None:
+        was_excused = self.trail.is_excused or self.trail.kind == Kind.SYSTEM  # written before excuses were
+        if was_excused and self.trail.last_failed_at is not None:
             waited += now - self.trail.last_failed_at
         return waited
 

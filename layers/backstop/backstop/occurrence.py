@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from backstop.errors import CircuitOpen
 from backstop.kinds import Kind
 
 
@@ -15,7 +16,8 @@ class Severity(StrEnum):
     """How urgent a failure is, the most urgent first: what a subscription's filter policy and a channel go by."""
 
     CRITICAL = "critical"
-    """A fault of ours, a worker that died, or a dead event that holds up its key: more and more stands still."""
+    """A fault of ours, a worker that died, an open circuit, or a dead event that holds up its key: more and more stands
+    still."""
     ERROR = "error"
     """A dead letter, a record that was not transformed, or a failure that nobody tries again."""
     WARNING = "warning"
@@ -75,7 +77,8 @@ class Occurrence:
     def severity(self) -> Severity:
         """How urgent it is."""
         holds_up_its_key = self.verdict == "Dead" and self.source_queue.endswith(".fifo")
-        if self.kind is Kind.SYSTEM or self.is_crash or holds_up_its_key:
+        waits_for_a_circuit = self.error_type == CircuitOpen.__name__
+        if self.kind is Kind.SYSTEM or self.is_crash or holds_up_its_key or waits_for_a_circuit:
             return Severity.CRITICAL
         return Severity.WARNING if self.verdict in {"Retry", "Park"} else Severity.ERROR
 

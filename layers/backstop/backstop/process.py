@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from backstop.errors import Crashed, Kinds, MalformedEvent, NotYet, StoreUnavailable, classify, retry_after
+from backstop.errors import (
+    Crashed,
+    Kinds,
+    MalformedEvent,
+    NotYet,
+    StoreUnavailable,
+    classify,
+    retry_after,
+    was_refused,
+)
 from backstop.event import Event, Parse
 from backstop.kinds import Kind
 from backstop.message import Message, Record, read, receive_count, received_before
-from backstop.verdict import Dead, Failure, Policy, Retry, decide
+from backstop.verdict import Dead, Failure, Policy, Refusal, Retry, decide
 
 RESERVE_MILLIS: Final = 1000
 """Time that is kept for re-sending what failed and answering: a few SQS calls, one of them tried again."""
@@ -21,6 +30,13 @@ TIRED: Final = 5
 maxReceiveCount, beyond which SQS makes it a dead letter. A backlog alone must not make dead letters of good events."""
 
 Run = Callable[[Event, Message], None]
+
+Excuses = Callable[[Exception, Kind], bool]
+
+
+def nobody(error: Exception, kind: Kind) -> bool:
+    """Excuse no failure."""
+    return False
 
 
 class Failed(NamedTuple):
@@ -46,7 +62,8 @@ class Flow:
     """What `settle` needs besides the records.
 
     `run` raises what the handler raises. `were_running` returns those of the given event ids whose in-progress record
-    says that a worker died while running them. `remaining_millis` is what is left of the invocation.
+    says that a worker died while running them. `remaining_millis` is what is left of the invocation. `excuses` is
+    told of each failure that is not a fault of ours, and returns whether it is its release's or its circuit's.
     """
 
     parse: Parse
@@ -58,6 +75,7 @@ class Flow:
     policy: Policy
     kinds: Kinds
     queues: frozenset[str]
+    excuses: Excuses = nobody
 
 
 def settle(records: Sequence[Record], flow: Flow) -> Batch:
@@ -132,17 +150,21 @@ def _judge(record: Record, event_id: str, error: Exception, flow: Flow) -> Faile
     now = flow.now()
     message = read(record, event_id, flow.queues, now)
     kind = classify(error, flow.kinds)
+    refused = was_refused(error) if kind is Kind.TRANSIENT else None
+    has_killed, is_ours = isinstance(error, Crashed), kind is Kind.SYSTEM
+    is_excused = not (has_killed or is_ours) and flow.excuses(error, kind)
     since, wait = now, None
-    if kind is not Kind.PERMANENT:  # whose time does not count: it is not tried again
-        since, wait = _since(message, kind, now), retry_after(error, now)
-    failure = Failure(kind, message.attempt, since, wait, isinstance(error, Crashed))
-    return Failed(message, decide(failure, flow.policy, now, flow.dice()), kind, error)
+    if kind is not Kind.PERMANENT or is_excused:  # the time of others does not count: they are not tried again
+        since, wait = _since(message, now, is_excused=is_excused or is_ours), retry_after(error, now)
+    refusal = None if refused is None else Refusal(refused.retry_after or timedelta(0), refused.open_for)
+    failure = Failure(kind, message.attempt, since, wait, has_killed, refusal, is_excused)
+    return Failed(message, decide(failure, flow.policy, now, flow.dice()), kind, refused or error)
 
 
-def _since(message: Message, kind: Kind, now: datetime) -> datetime:
-    """Return when its time began to run: time in which the fault was ours is not the message's."""
+def _since(message: Message, now: datetime, *, is_excused: bool) -> datetime:
+    """Return when its time began to run: time in which the fault was not its own is not the message's."""
     waited = message.waited_until(now)
-    if kind is Kind.SYSTEM:
+    if is_excused:
         return now - waited
     if message.trail.attempt == 0 or message.first_failed_at is None:
         return now

@@ -44,7 +44,7 @@ def publication(alert: Alert | Digest, stack: str) -> Publication:
         "severity": alert.severity,
         "stack": stack,
         "stage": group.stage,
-        "at": _moment(alert.now),
+        "at": moment(alert.now),
         "title": title,
         "text": text,
         **_of_group(alert),
@@ -52,7 +52,7 @@ def publication(alert: Alert | Digest, stack: str) -> Publication:
         "failure_severity": group.severity,
         "next": [f"backstop groups show {label(group.group)} --stack {stack}"],
     }
-    return _published(title, text, document, group.stage)
+    return published(title, text, document, group.stage)
 
 
 def trial_publication(stack: str, stage: str, now: datetime) -> Publication:
@@ -65,12 +65,12 @@ def trial_publication(stack: str, stage: str, now: datetime) -> Publication:
         "severity": Severity.INFO,
         "stack": stack,
         "stage": stage,
-        "at": _moment(now),
+        "at": moment(now),
         "title": title,
         "text": text,
         "next": [],
     }
-    return _published(title, text, document, stage)
+    return published(title, text, document, stage)
 
 
 def serialise(document: Mapping[str, Any]) -> str:
@@ -78,7 +78,8 @@ def serialise(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def _published(title: str, text: str, document: Mapping[str, Any], stage: str) -> Publication:
+def published(title: str, text: str, document: Mapping[str, Any], stage: str) -> Publication:
+    """Return what the topic is given of a document: its `severity` and `reason` are attributes, too."""
     attributes = {
         "severity": str(document["severity"]),
         "stage": stage or "unknown",
@@ -102,10 +103,10 @@ def _of_group(alert: Alert) -> dict[str, Any]:
         "release": group.release,
         "releases": sorted(group.releases),
         "event_id": group.event_id,
-        "first_seen": _moment(group.first_seen),
-        "last_seen": _moment(group.last_seen),
-        "seen_before": None if alert.seen_before is None else _moment(alert.seen_before),
-        "window_opened": _moment(window.opened),
+        "first_seen": moment(group.first_seen),
+        "last_seen": moment(group.last_seen),
+        "seen_before": None if alert.seen_before is None else moment(alert.seen_before),
+        "window_opened": moment(window.opened),
         "occurrences": alert.occurrences,
         "occurrences_ever": group.occurrences,
         "not_shown": alert.not_shown,
@@ -122,7 +123,7 @@ def _digest(digest: Digest, stack: str) -> Publication:
         "severity": digest.severity,
         "stack": stack,
         "stage": stage,
-        "at": _moment(digest.now),
+        "at": moment(digest.now),
         "title": title,
         "text": text,
         "groups": [_of_group(alert) for alert in digest.alerts[:MAX_LISTED]],
@@ -132,7 +133,7 @@ def _digest(digest: Digest, stack: str) -> Publication:
         "failure_severity": min((alert.group.severity for alert in digest.alerts), key=lambda one: one.urgency),
         "next": [f"backstop groups --stack {stack}"],
     }
-    return _published(title, text, document, stage)
+    return published(title, text, document, stage)
 
 
 def _one_ascii_line(text: str) -> str:
@@ -141,5 +142,6 @@ def _one_ascii_line(text: str) -> str:
     return kept if len(kept) <= MAX_SUBJECT else f"{kept[: MAX_SUBJECT - 3]}..."
 
 
-def _moment(when: datetime) -> str:
+def moment(when: datetime) -> str:
+    """Return a time as documents have it."""
     return when.astimezone(UTC).isoformat(timespec="milliseconds")

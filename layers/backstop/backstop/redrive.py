@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from backstop.circuit_state import CircuitState, Standing
 from backstop.selection import Selection
 
 STEPS: Final = (range(1, 2), range(2, 3), range(3, 13))
@@ -131,6 +132,13 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldUp:
+    """A circuit is open: nothing is moved, and what was moved cannot show how it goes before it is closed."""
+
+    circuit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proceed:
     """The step's letters did well enough: the next one may begin."""
 
@@ -143,15 +151,20 @@ class End:
     note: str = ""
 
 
-Act = Move | Watch | Wait | Proceed | End
+Act = Move | Watch | Wait | HoldUp | Proceed | End
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What came of a job's batches so far. `failed` says of events that were heard of whether they failed again."""
+    """What came of a job's batches so far.
+
+    `failed` says of events that were handled since whether they failed again. `open_circuit` is one that events wait
+    for, if there is any.
+    """
 
     batches: Sequence[Batch]
     failed: Mapping[str, bool] = field(default_factory=dict)
+    open_circuit: str = ""
 
     @property
     def moved(self) -> int:
@@ -202,6 +215,8 @@ def next_act(job: Job, progress: Progress, watch: timedelta, now: datetime) -> A
     total = len(watched(job, progress.batches))
     if job.is_canary and _fails(job, progress.failed_again, total):
         return End(State.STOPPED, _too_many(progress.failed_again, total))
+    if progress.open_circuit and not (job.is_moved and job.step >= REST):
+        return HoldUp(progress.open_circuit)
     if job.step >= REST:
         return _after_all(progress, now) if job.is_moved else Move()
     if job.watching_since is None:
@@ -212,6 +227,20 @@ def next_act(job: Job, progress: Progress, watch: timedelta, now: datetime) -> A
     if len(progress.failed) < total and left > timedelta(0):
         return Wait(min(left, POLL))
     return _after_all(progress, now) if job.is_moved else Proceed()
+
+
+def known_of(heard_of: Mapping[str, bool | None]) -> dict[str, bool]:
+    """Return, of events that were heard of, those of which is known whether they failed again."""
+    return {event_id: has_failed for event_id, has_failed in heard_of.items() if has_failed is not None}
+
+
+def open_circuit(circuits: Iterable[Standing], now: datetime) -> str:
+    """Return a circuit that events wait for, if there is any.
+
+    One that nobody probes holds nothing up: what is redriven finds out.
+    """
+    waited_for = (one for one in circuits if one.dependents and one.state is not CircuitState.CLOSED)
+    return next((one.name for one in waited_for if not one.is_unprobed(now)), "")
 
 
 def _fails(job: Job, failed: int, total: int) -> bool:

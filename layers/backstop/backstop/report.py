@@ -92,6 +92,7 @@ def trail_after(
         last_failed_at=now,
         not_before=not_before,
         waited_seconds=int(message.waited_until(now).total_seconds()),
+        is_excused=not isinstance(verdict, Dead) and not verdict.is_counted,
         source_queue=trail.source_queue or message.queue,
         verdict="dead" if isinstance(verdict, Dead) else "retry",
         dead_because=verdict.reason if isinstance(verdict, Dead) else "",

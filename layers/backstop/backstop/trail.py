@@ -25,7 +25,8 @@ class Trail:
 
     `attempt` counts the handler's tries so far, `waited_seconds` the time spent on faults that were ours. `verdict`
     is the last one (`retry` or `dead`), `dead_because` the reason where it is dead, `not_before` the time before
-    which it is not tried: SQS could not delay it that long.
+    which it is not tried: SQS could not delay it that long. `is_excused` says that its last failure was not its own
+    fault, so that no attempt was counted: a fault of ours, an open circuit, a release that is held.
     """
 
     attempt: int = 0
@@ -35,6 +36,7 @@ class Trail:
     last_failed_at: datetime | None = None
     not_before: datetime | None = None
     waited_seconds: int = 0
+    is_excused: bool = False
     source_queue: str = ""
     verdict: str = ""
     dead_because: str = ""
@@ -52,7 +54,7 @@ class Trail:
     def serialise(self) -> str:
         """Return the attribute's value: ASCII JSON, so that any queue takes it; what is empty is left out."""
         fields = {name: _to_json(value) for name, value in asdict(self).items() if value not in ("", None)}
-        for name in ("waited_seconds", "redrives"):
+        for name in ("waited_seconds", "redrives", "is_excused"):
             if not fields[name]:
                 del fields[name]
         return json.dumps({"version": VERSION} | fields, separators=(",", ":"))
@@ -83,6 +85,7 @@ class Trail:
             attempt=_count(fields.get("attempt"), _MAX_ATTEMPT),
             redrives=_count(fields.get("redrives"), _MAX_ATTEMPT),
             waited_seconds=_count(fields.get("waited_seconds"), int(_OLDEST.total_seconds())),
+            is_excused=fields.get("is_excused") is True,
             first_failed_at=_moment(fields.get("first_failed_at"), now, now),
             last_failed_at=_moment(fields.get("last_failed_at"), now, now),
             not_before=_moment(fields.get("not_before"), now, now + _LATEST),

@@ -15,6 +15,7 @@ from backstop.redrive import (
     POLL,
     Batch,
     End,
+    HoldUp,
     Job,
     Move,
     Proceed,
@@ -24,6 +25,7 @@ from backstop.redrive import (
     State,
     Wait,
     Watch,
+    known_of,
     next_act,
     watched,
 )
@@ -32,20 +34,24 @@ AT_ONCE: Final = timedelta(0)
 BUSY: Final = timedelta(seconds=5)
 """How long is waited where another mover is at work, or has died."""
 LATER: Final = timedelta(seconds=30)
-"""How long is waited where a queue did not take letters."""
+"""How long is waited where a queue did not take letters, or a circuit is open."""
+
+_WAITS: Final = "waits: "
 
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
     """What a job's turns need.
 
-    `failed_again` says of those of some events that were heard of since a redrive whether they failed again. `watch` is
-    how long a step of the canary is looked after.
+    `failed_again` says of those of some events that were heard of since a redrive whether they failed again; None where
+    that is not known yet. `watch` is how long a step of the canary is looked after. `open_circuit` names a circuit that
+    events wait for, if there is any.
     """
 
     moving: Moving
-    failed_again: Callable[[Sequence[str], str], Mapping[str, bool]]
+    failed_again: Callable[[Sequence[str], str], Mapping[str, bool | None]]
     watch: timedelta
+    open_circuit: Callable[[], str] = str
 
 
 class Turn(NamedTuple):
@@ -72,8 +78,9 @@ def _take(job: Job, redrive: Redrive) -> Turn:
     batches = [_decided(job, batch, redrive) for batch in redrive.moving.jobs.batches(job.id)]
     if job.resends_doubtful:  # those that are in doubt now, and none that may be later
         return _keep(replace(job, resends_doubtful=False), job, AT_ONCE, redrive)
-    failed = redrive.failed_again(watched(job, batches), job.id)
-    act = next_act(job, Progress(batches, failed), redrive.watch, redrive.moving.now())
+    heard_of = redrive.failed_again(watched(job, batches), job.id)
+    progress = Progress(batches, known_of(heard_of), redrive.open_circuit())
+    act = next_act(job, progress, redrive.watch, redrive.moving.now())
     match act:
         case Move(numbers=numbers):
             return _moved(job, batches, numbers, redrive)
@@ -81,10 +88,13 @@ def _take(job: Job, redrive: Redrive) -> Turn:
             return _keep(replace(job, watching_since=redrive.moving.now()), job, POLL, redrive)
         case Wait(time=time):
             return Turn(job, time)
+        case HoldUp(circuit=circuit):
+            return _held_up(job, circuit, redrive)
         case Proceed():
-            return _keep(replace(job, step=job.step + 1, watching_since=None), job, AT_ONCE, redrive)
+            proceeded = replace(job, step=job.step + 1, watching_since=None, note=_lasting(job.note))
+            return _keep(proceeded, job, AT_ONCE, redrive)
         case End(state=state, note=note):
-            return _keep(replace(job, state=state, note=note or job.note), job, AT_ONCE, redrive)
+            return _keep(replace(job, state=state, note=note or _lasting(job.note)), job, AT_ONCE, redrive)
         case _:
             assert_never(act)
 
@@ -100,6 +110,18 @@ def _moved(job: Job, batches: Sequence[Batch], numbers: Sequence[int], redrive: 
     changed = replace(job, places_done=job.places_done + moved.is_through, note=note)
     is_held_up = moved.why or (changed == job and not moved.moved)
     return _keep(changed, taking, LATER if is_held_up else AT_ONCE, redrive)
+
+
+def _held_up(job: Job, circuit: str, redrive: Redrive) -> Turn:
+    """Wait for a circuit; what was moved is looked after from anew once it is closed."""
+    since = job.watching_since and redrive.moving.now()
+    note = f"{_WAITS}circuit {circuit} is open (backstop circuits)"
+    return _keep(replace(job, watching_since=since, note=note), job, LATER, redrive)
+
+
+def _lasting(note: str) -> str:
+    """Return a note, unless it told of a circuit that was open then."""
+    return "" if note.startswith(_WAITS) else note
 
 
 def _keep(changed: Job, job: Job, wait: timedelta, redrive: Redrive) -> Turn:

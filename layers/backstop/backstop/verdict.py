@@ -62,11 +62,19 @@ class Policy:
         return min(self.max_unknown, self.max_attempts) if kind is Kind.UNKNOWN else self.max_attempts
 
 
+class Refusal(NamedTuple):
+    """That an open circuit let no call through: how much of its open time is left, and how long that is in all."""
+
+    remaining: timedelta
+    open_for: timedelta
+
+
 class Failure(NamedTuple):
     """The facts that decide.
 
     `attempt` includes the one that just failed. `first_failed_at` is when its time began to run; where the fault is
-    ours, when it began to wait.
+    not its own, when it began to wait. `is_excused` says that it is the fault of its release, which is held, or of a
+    downstream that it probed.
     """
 
     kind: Kind
@@ -74,15 +82,19 @@ class Failure(NamedTuple):
     first_failed_at: datetime
     retry_after: timedelta | None = None
     has_killed_workers: bool = False
+    refusal: Refusal | None = None
+    is_excused: bool = False
 
 
 def decide(failure: Failure, policy: Policy, now: datetime, dice: float) -> Retry | Dead:
     """Decide what becomes of a message that failed. `dice` is a random number, 0 ≤ dice < 1."""
     if failure.has_killed_workers:
         return Dead(Reason.CRASHED)
-    if failure.kind is Kind.PERMANENT:
+    if failure.refusal is not None:
+        return Retry(now + _until_it_closes(failure.refusal, policy, dice), is_counted=False)
+    if failure.kind is Kind.PERMANENT and not failure.is_excused:
         return Dead(Reason.PERMANENT)
-    if failure.kind is Kind.SYSTEM:
+    if failure.kind is Kind.SYSTEM or failure.is_excused:
         waiting = policy.backoff.deferral(now - failure.first_failed_at, dice)
         return Retry(now + max(waiting, failure.retry_after or waiting), is_counted=False)
     if failure.attempt >= policy.attempts(failure.kind):
@@ -92,3 +104,11 @@ def decide(failure: Failure, policy: Policy, now: datetime, dice: float) -> Retr
     if at > failure.first_failed_at + policy.max_age:
         return Dead(Reason.EXHAUSTED)
     return Retry(at, is_counted=True)
+
+
+def _until_it_closes(refusal: Refusal, policy: Policy, dice: float) -> timedelta:
+    """Return how long a message waits for a circuit: spread over its open time, or all would come back at once.
+
+    What an operator holds open for longer may be closed at any time: nobody waits for that beyond the backoff's limit.
+    """
+    return min(max(refusal.remaining, timedelta(0)), policy.backoff.limit) + dice * refusal.open_for

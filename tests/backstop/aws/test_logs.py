@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from backstop.aws.logs import PipelineLog
+from backstop.circuit_report import CircuitReport
+from backstop.errors import StoreUnavailable
 from backstop.report import Report
 from tests.backstop import MARKER, message, string
 
@@ -96,3 +98,19 @@ def test_keys_that_were_not_woken_are_a_warning_that_says_how_many_and_why(capsy
     told = {"level": "WARNING", "keys": 10, "why": "AccessDenied", "request_id": "request-1"}
     assert told.items() <= line.items()
     assert "pipeline_event" not in line
+
+
+@pytest.mark.parametrize(("after", "level"), [("OPEN", "ERROR"), ("HALF_OPEN", "INFO"), ("CLOSED", "INFO")])
+def test_a_circuit_that_turns_is_one_line(capsys: pytest.CaptureFixture[str], after: str, level: str) -> None:
+    report = CircuitReport("payments", "CLOSED", after, 3, "5 calls in a row failed")
+    begun("request-1").write_circuit(report)
+    (line,) = written(capsys)
+    assert report.fields().items() <= line.items()
+    assert (line["level"], line["message"]) == (level, f"circuit: payments is {after}")
+    assert (line["function"], line["request_id"]) == ("shop-process", "request-1")
+
+
+def test_that_circuits_are_not_known_is_said_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    begun("request-1").not_counted(StoreUnavailable("no answer: token=abc123"))
+    (line,) = written(capsys)
+    assert (line["level"], line["why"]) == ("WARNING", "no answer: token=[redacted]")

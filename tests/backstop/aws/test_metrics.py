@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from backstop.aws.metrics import measure, publish
+from backstop.aws.metrics import count_transition, measure, publish
+from backstop.circuit_report import CircuitReport
 from backstop.report import Report
 
 
@@ -118,3 +119,9 @@ def test_a_measurement_of_nothing_is_told_too(capsys: pytest.CaptureFixture[str]
     """No data would mean that nobody measures."""
     measure({"HeldKeys": 0}, "shop-ordered")
     assert json.loads(capsys.readouterr().out)["HeldKeys"] == [0.0]
+
+
+def test_transitions_are_counted_by_circuit_and_state(capsys: pytest.CaptureFixture[str]) -> None:
+    count_transition(CircuitReport("payments", "CLOSED", "OPEN", 3, "5 calls in a row failed"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert values(lines, "CircuitTransitions") == [({"Circuit": "payments", "State": "OPEN"}, 1)]

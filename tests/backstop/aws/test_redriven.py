@@ -27,12 +27,18 @@ class Heard:
         self.client = client
         self._minutes = 0
 
-    def row(self, event_id: str, verdict: str, redrive_id: str = "r1") -> None:
+    def row(self, event_id: str, verdict: str, redrive_id: str = "r1", error_type: str = "Unreachable") -> None:
         """Write that an event met a verdict."""
         self._minutes += 1
         at = NOW + timedelta(minutes=self._minutes)
         heard = Occurrence(
-            f"{self._minutes:056}", at, "a" * 16, verdict=verdict, event_id=event_id, redrive_id=redrive_id
+            f"{self._minutes:056}",
+            at,
+            "a" * 16,
+            error_type=error_type,
+            verdict=verdict,
+            event_id=event_id,
+            redrive_id=redrive_id,
         )
         FailedEvents(self.client, "events", timedelta(days=35)).record([heard])
 
@@ -82,6 +88,16 @@ def test_rows_of_other_redrives_and_of_none_say_nothing(heard: Heard) -> None:
     assert heard.of("e-1") == {}
     heard.row("e-1", "Done")
     heard.row("e-1", "Dead", "r2")
+    assert heard.of("e-1") == {"e-1": False}
+
+
+@pytest.mark.parametrize("verdict", ["Retry", "Park"])
+def test_of_one_that_an_open_circuit_refused_it_is_known_that_it_arrived_and_no_more(
+    heard: Heard, verdict: str
+) -> None:
+    heard.row("e-1", verdict, error_type="CircuitOpen")
+    assert heard.of("e-1") == {"e-1": None}
+    heard.row("e-1", "Done", error_type="CircuitOpen")  # it recovered from that
     assert heard.of("e-1") == {"e-1": False}
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_firehose import FirehoseClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+
+_ATTEMPTS: Final = {"sns": 1, "lambda": 2, "ssm": 2, "cloudwatch": 2}
 
 
 @overload
@@ -28,13 +32,24 @@ def client(service: Literal["sns"]) -> SNSClient: ...
 def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
 
 
+@overload
+def client(service: Literal["lambda"]) -> LambdaClient: ...
+@overload
+def client(service: Literal["cloudwatch"]) -> CloudWatchClient: ...
+@overload
+def client(service: Literal["ssm"]) -> Any: ...
+
+
 @cache
-def client(service: Literal["sqs", "dynamodb", "firehose", "s3", "sns", "secretsmanager"]) -> Any:
+def client(
+    service: Literal["sqs", "dynamodb", "firehose", "s3", "sns", "secretsmanager", "lambda", "cloudwatch", "ssm"],
+) -> Any:
     """Return the client of a service, the same one each time: making one costs more than an import of boto3.
 
-    That of SNS makes each call once: one whose answer was lost may have published.
+    That of SNS makes each call once: one whose answer was lost may have published. What only recovery calls is tried
+    twice: it looks at many things within an invocation, and again a minute later.
     """
-    return _made(service, 1 if service == "sns" else 3)
+    return _made(service, _ATTEMPTS.get(service, 3))
 
 
 @cache

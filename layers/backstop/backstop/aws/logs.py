@@ -6,6 +6,9 @@ from typing import Final
 
 from aws_lambda_powertools import Logger
 
+from backstop.circuit_report import CircuitReport
+from backstop.circuit_state import CircuitState
+from backstop.errors import StoreUnavailable
 from backstop.letter import Letter
 from backstop.message import Message
 from backstop.redact import redact
@@ -32,6 +35,15 @@ class PipelineLog:
         """Write one pipeline event."""
         level = getattr(self._logger, _LEVELS[report.verdict].lower())
         level(f"{report.pipeline_event}: {report.verdict}", extra=report.fields())
+
+    def write_circuit(self, report: CircuitReport) -> None:
+        """Write the pipeline event of a circuit, or of a release."""
+        level = self._logger.error if report.after == CircuitState.OPEN else self._logger.info
+        level(f"{report.pipeline_event}: {report.circuit} is {report.after}", extra=report.fields())
+
+    def not_counted(self, error: StoreUnavailable) -> None:
+        """Say that the table of circuits does not answer, so that all calls go through."""
+        self._logger.warning("circuits are not known", extra={"why": redact(str(error))})
 
     def left_to_sqs(self, message: Message, why: str) -> None:
         """Say that a message stays with SQS, which will deliver it again."""

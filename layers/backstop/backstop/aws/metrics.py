@@ -8,6 +8,7 @@ from typing import Final
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+from backstop.circuit_report import CircuitReport
 from backstop.report import Report
 
 NAMESPACE: Final = "DataPipeline/Errors"
@@ -26,6 +27,11 @@ def publish(reports: Sequence[Report], function: str, put_back: int = 0) -> None
         verdicts["PutBack"] = put_back
     for verdict, count in verdicts.items():
         _publish("VerdictCount", count, MetricUnit.Count, Verdict=verdict, Function=function)
+
+
+def count_transition(report: CircuitReport) -> None:
+    """Count a transition by `Circuit` and the `State` that it led to."""
+    _publish("CircuitTransitions", 1, MetricUnit.Count, Circuit=report.circuit, State=report.after)
 
 
 def measure(values: Mapping[str, float], function: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from backstop.aws.answers import answered
+from backstop.errors import CircuitOpen
 from backstop.redact import redact
 
 if TYPE_CHECKING:
@@ -18,16 +19,24 @@ _SAYS_NOTHING: Final = "redriven"
 _NO_ANSWER: Final = "the table of failed events did not answer"
 
 
-def failed_again(client: DynamoDBClient, table: str, event_ids: Sequence[str], redrive_id: str) -> Mapping[str, bool]:
+def failed_again(
+    client: DynamoDBClient, table: str, event_ids: Sequence[str], redrive_id: str
+) -> Mapping[str, bool | None]:
     """Return, of those events that were heard of since a redrive, whether they failed again.
 
-    Raises StoreUnavailable.
+    None of those that an open circuit has refused: they arrived, and were not handled. Raises StoreUnavailable.
     """
-    found = {event_id: _newest_state(client, table, event_id, redrive_id) for event_id in dict.fromkeys(event_ids)}
-    return {event_id: state not in _GOES_WELL for event_id, state in found.items() if state}
+    found = {event_id: _newest_row(client, table, event_id, redrive_id) for event_id in dict.fromkeys(event_ids)}
+    return {event_id: _has_failed(row) for event_id, row in found.items() if row}
 
 
-def _newest_state(client: DynamoDBClient, table: str, event_id: str, redrive_id: str) -> str:
+def _has_failed(row: Mapping[str, Any]) -> bool | None:
+    if row["state"]["S"] in _GOES_WELL:
+        return False
+    return None if row.get("error_type", {}).get("S") == CircuitOpen.__name__ else True
+
+
+def _newest_row(client: DynamoDBClient, table: str, event_id: str, redrive_id: str) -> Mapping[str, Any]:
     with answered(_NO_ANSWER):
         answer: Any = client.query(
             TableName=table,
@@ -36,5 +45,5 @@ def _newest_state(client: DynamoDBClient, table: str, event_id: str, redrive_id:
             ScanIndexForward=False,
             Limit=_NEWEST,
         )
-    states = (item["state"]["S"] for item in answer["Items"] if item.get("redrive_id", {}).get("S") == redrive_id)
-    return next((state for state in states if state != _SAYS_NOTHING), "")
+    rows = (item for item in answer["Items"] if item.get("redrive_id", {}).get("S") == redrive_id)
+    return next((row for row in rows if row["state"]["S"] != _SAYS_NOTHING), {})

@@ -81,6 +81,7 @@ class RedriveSettings:
     """What `redrive` is told by its template."""
 
     redrive_table: str
+    circuits_table: str
     failed_events_table: str
     groups_table: str
     parked_table: str
@@ -108,6 +109,7 @@ class RedriveSettings:
         read = Reader(environment)
         return cls(
             redrive_table=read("REDRIVE_TABLE", str),
+            circuits_table=read("CIRCUITS_TABLE", str),
             failed_events_table=read("FAILED_EVENTS_TABLE", str),
             groups_table=read("FAILURE_GROUPS_TABLE", str),
             parked_table=read("PARKED_TABLE", str),

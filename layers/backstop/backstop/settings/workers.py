@@ -10,6 +10,7 @@ from typing import Self
 
 from backstop.backoff import Backoff, Shape
 from backstop.parking import Limits, OnDeadHead
+from backstop.recovery_state import Mode
 from backstop.settings.reader import Reader, by_name
 from backstop.verdict import Policy
 
@@ -29,6 +30,8 @@ class WorkerSettings:
     function: str
     own_root: str
     allows_drills: bool
+    circuits_table: str
+    recovery_mode: Mode
 
     @classmethod
     def read(cls, read: Reader) -> Self:
@@ -52,6 +55,8 @@ class WorkerSettings:
             function=read("AWS_LAMBDA_FUNCTION_NAME", str),
             own_root=read("LAMBDA_TASK_ROOT", str),
             allows_drills=read("ALLOW_DRILL", str) == "true",
+            circuits_table=read("CIRCUITS_TABLE", str),
+            recovery_mode=read("RECOVERY_MODE", Mode),
         )
 
 

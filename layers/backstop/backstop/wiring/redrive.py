@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from backstop import invocation
 from backstop.automatic import QUIET, RATE, busy, candidates, choose, eligible
 from backstop.aws import clients, metrics
+from backstop.aws.circuits import CircuitTable
 from backstop.aws.known_groups import known_groups
 from backstop.aws.letters import LetterQueue
 from backstop.aws.logs import PipelineLog
@@ -28,7 +29,7 @@ from backstop.letter import Letter
 from backstop.mover import look_through
 from backstop.moving import Addressed, Answer, Moving, Place
 from backstop.putting_back import Returning, return_letters
-from backstop.redrive import Job, job_id
+from backstop.redrive import Job, job_id, open_circuit
 from backstop.report import Report
 from backstop.rescue import rescue
 from backstop.settings import RedriveSettings
@@ -66,7 +67,7 @@ class _Redrive:
         moving = self._moving(telling, remaining)
         heard_of = partial(failed_again, clients.client("dynamodb"), self._settings.failed_events_table)
         try:
-            turn = take_turn(job, Redrive(moving, heard_of, self._settings.watch))
+            turn = take_turn(job, Redrive(moving, heard_of, self._settings.watch, self._open_circuit))
         finally:
             telling.count()
         return _answer(turn.job, turn.wait)
@@ -79,8 +80,10 @@ class _Redrive:
         return {"rescued": kept}
 
     def _begin(self, remaining: Callable[[], timedelta]) -> Mapping[str, Any]:
-        """Begin a redrive that nobody has asked for, if a group may be redriven so."""
+        """Begin a redrive that nobody has asked for, if a group may be redriven so and no circuit is open."""
         moment = now()
+        if self._open_circuit():
+            return _NO_JOB
         found = [one for place in self._queues.values() for one in look_through(place, remaining)]
         some = candidates(found, moment)
         names = [one.group for one in some]
@@ -119,6 +122,14 @@ class _Redrive:
             now=now,
             pause=time.sleep,
         )
+
+    def _open_circuit(self) -> str:
+        """Return a circuit that events wait for; none where that cannot be told, as calls go through then, too."""
+        circuits = CircuitTable(clients.client("dynamodb"), self._settings.circuits_table)
+        try:
+            return open_circuit(circuits.all(), now())
+        except StoreUnavailable:
+            return ""
 
     def _destination(self, letter: Letter) -> str:
         """Return the name of the queue that a letter came from; never one that is not this stack's."""

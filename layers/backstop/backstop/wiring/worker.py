@@ -14,6 +14,7 @@ from backstop import drill
 from backstop.aws import clients, metrics
 from backstop.aws.idempotency import Idempotency
 from backstop.aws.logs import PipelineLog
+from backstop.circuit import install
 from backstop.effects import Circumstances
 from backstop.errors import Kinds
 from backstop.event import Event, parser
@@ -22,6 +23,7 @@ from backstop.message import Message
 from backstop.process import Flow
 from backstop.report import Report
 from backstop.settings import WorkerSettings
+from backstop.wiring.guards import Guards
 from backstop.wiring.vendored import vendored_in
 
 if TYPE_CHECKING:
@@ -43,9 +45,11 @@ class Worker:
         self._prefix = prefix
 
     def begin(self, context: LambdaContext) -> None:
-        """Let log lines name this invocation, and in-progress records end with it."""
+        """Let log lines name this invocation, in-progress records end with it, and circuits be this function's."""
         self._log.begin(context.aws_request_id)
         self._idempotency.begin(context)
+        install(self._guards.circuits)
+        self._guards.release.begin()
 
     def flow(self, context: LambdaContext) -> Flow:
         """Return what an invocation settles messages by."""
@@ -59,6 +63,7 @@ class Worker:
             policy=self._settings.policy,
             kinds=self._kinds,
             queues=frozenset(self._settings.source_queue_urls),
+            excuses=self._guards.excuses,
         )
 
     def telling(self) -> Telling:
@@ -80,6 +85,7 @@ class Worker:
                 drill.inject(message, now())
             self._handle(event, message)
 
+        self._guards.run_begins()
         self._idempotency.run(
             message.event_id, once, was_received_before=message.was_received_before, lineage=message.lineage
         )
@@ -93,6 +99,10 @@ class Worker:
         settings = self._settings
         client = clients.client("dynamodb")
         return Idempotency(client, settings.idempotency_table, self._prefix, settings.idempotency_expiry)
+
+    @cached_property
+    def _guards(self) -> Guards:
+        return Guards(self._settings, self._kinds, self.circumstances.surroundings, self._log)
 
     @cached_property
     def _log(self) -> PipelineLog:

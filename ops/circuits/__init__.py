@@ -1,0 +1,1 @@
+"""The circuits of a stack: how each stands, and what an operator decides about one."""

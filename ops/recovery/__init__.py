@@ -1,0 +1,1 @@
+"""What recovery did about which cause, and what of it holds now."""
