@@ -85,6 +85,7 @@ def drill(
 ) -> None:
     """Send orders, clicks or status changes, some of them faulty, and account for where each one ended.
 
+    With --outage, the orders are good and the payment gateway is not: all is to go on by itself once it is well again.
     Exit code 1 if the account does not balance. The stack must allow drills (AllowDrill=true): never where real events
     flow.
     """

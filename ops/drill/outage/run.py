@@ -43,9 +43,9 @@ class _Breaking:
             self.counting_since = now
         done = max(progress.done, new.charges)
         if is_due(self.plan, done):
-            self.ground.break_gateway(self.outage)
             undone = len(self.plan.events) - done
             self.before = Before(datetime.now(UTC), new.calls, now - self.counting_since, undone)
+            self.ground.break_gateway(self.outage)
 
 
 def run(stack: Stack, gateway: Gateway, plan: Plan, outage: Outage, timeout_seconds: float, show: Show) -> Account:
