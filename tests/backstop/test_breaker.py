@@ -42,12 +42,12 @@ class Town:
     def enter(self, process: Circuits, *, has_fallback: bool = False) -> Call:
         return process.breaker(NAME, self.thresholds).enter(has_fallback=has_fallback)
 
-    def call(self, process: Circuits, *errors: BaseException | None) -> None:
+    def call(self, process: Circuits, *errors: BaseException | None, has_fallback: bool = False) -> None:
         for error in errors:
-            self.enter(process).end(error)
+            self.enter(process, has_fallback=has_fallback).end(error)
 
-    def open(self) -> None:
-        self.call(self.one, *[DOWN] * 5)
+    def open(self, *, has_fallback: bool = False) -> None:
+        self.call(self.one, *[DOWN] * 5, has_fallback=has_fallback)
         self.store.calls.clear()
 
     @property
@@ -178,8 +178,12 @@ class TestAnOpenCircuit:
         assert refused.value.retry_after == timedelta(seconds=18)
         assert (refused.value.open_for, refused.value.fingerprint) == (OPEN_FOR, "circuit payments")
 
-    def test_makes_each_function_that_is_refused_a_dependent_once(self, town: Town) -> None:
+    def test_makes_the_function_that_opened_it_a_dependent_before_anything_is_refused(self, town: Town) -> None:
         town.open()
+        assert town.standing.dependents == {"shop"}
+
+    def test_makes_each_function_that_is_refused_a_dependent_once(self, town: Town) -> None:
+        town.open(has_fallback=True)
         billing = town.process("three", "billing")
         for process in (town.one, town.two, billing) * 3:
             with pytest.raises(CircuitOpen):
@@ -188,7 +192,7 @@ class TestAnOpenCircuit:
         assert town.store.calls.count("depend") == 2
 
     def test_has_no_dependents_with_a_fallback(self, town: Town) -> None:
-        town.open()
+        town.open(has_fallback=True)
         for process in (town.one, town.two):
             with pytest.raises(CircuitOpen):
                 town.enter(process, has_fallback=True)

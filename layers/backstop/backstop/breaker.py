@@ -75,6 +75,7 @@ class Call:
     breaker: Breaker
     seen: Standing | None
     is_probe: bool = False
+    has_fallback: bool = False
 
     def end(self, error: BaseException | None) -> None:
         """Count what became of it."""
@@ -116,8 +117,8 @@ class Breaker:
             try:
                 if call.is_probe:
                     self._end_probe(call.seen, outcome)
-                else:
-                    self._count(call.seen, outcome)
+                elif self._count(call.seen, outcome) and not call.has_fallback:
+                    self._depend(self._known)
             except StoreUnavailable as unavailable:
                 self._lose(unavailable)
 
@@ -128,7 +129,7 @@ class Breaker:
             return Call(self, held, is_probe=True)
         seen = self._look()
         if seen.state is CircuitState.CLOSED:
-            return Call(self, seen)
+            return Call(self, seen, has_fallback=has_fallback)
         if not has_fallback:
             self._depend(seen)
         raise self._refusal(seen)
@@ -176,30 +177,31 @@ class Breaker:
             case Outcome.UNTOLD:
                 store.give_up(held, now)
 
-    def _count(self, seen: Standing, outcome: Outcome) -> None:
-        """Count a call, unless the circuit changed meanwhile; open it if that was one failure too many."""
+    def _count(self, seen: Standing, outcome: Outcome) -> bool:
+        """Count a call, unless the circuit changed meanwhile; return whether it opened: that was one too many."""
         if outcome is Outcome.UNTOLD or seen.generation != self._known.generation:
-            return
+            return False
         now = self._circuits.now()
         self._counts.add(outcome is Outcome.FAILED, now)
         if self._counts.row >= self.thresholds.failures:
-            self._open(f"{self._counts.row} failures in a row")
-            return
+            return self._open(f"{self._counts.row} failures in a row")
         if not self._counts.are_due(self._known.window, now):
-            return
+            return False
         self._share(now)
         counted = total(self._known.window, now, self.thresholds)
         if self._known.state is CircuitState.CLOSED and fails_too_often(counted, self.thresholds):
             window = f"{self.thresholds.window.total_seconds():g} s"
-            self._open(f"{counted.failures} of {counted.calls} calls within {window} failed")
+            return self._open(f"{counted.failures} of {counted.calls} calls within {window} failed")
+        return False
 
     def _share(self, now: datetime) -> None:
         self._learn(self._circuits.store.add(self._known, self._counts.taken(now), now))
 
-    def _open(self, why: str) -> None:
+    def _open(self, why: str) -> bool:
         circuits, seen = self._circuits, self._known
         opening = Opening(circuits.now(), circuits.environment, circuits.function)
-        self._changed(seen, circuits.store.open(seen, why, opening, self.thresholds.open_for), why)
+        opened = circuits.store.open(seen, why, opening, self.thresholds.open_for)
+        return self._changed(seen, opened, why) is not None
 
     def _changed(self, before: Standing, after: Standing | None, why: str) -> Standing | None:
         """Learn of a change and tell of it, if it changed the state; where another one was first, look again soon."""

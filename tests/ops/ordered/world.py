@@ -26,7 +26,7 @@ from tests.worker import FUNCTIONS, Worker, deployed
 TIMEOUT: Final = timedelta(seconds=3)
 VISIBILITY: Final = 6 * TIMEOUT
 
-_TABLES: Final = {"orders": "id", "idempotency": "id"}
+_TABLES: Final = {"orders": "id", "idempotency": "id", "circuits": "id"}
 _FIFO: Final = {"FifoQueue": "true"}
 _HIDES: Final = {"VisibilityTimeout": str(int(VISIBILITY.total_seconds()))}
 
@@ -130,6 +130,8 @@ def _variables(sqs: FakeSqs) -> dict[str, str]:
         "MAX_PARKED_KEYS": "10000",
         "ON_DEAD_HEAD": "hold",
         "IDEMPOTENCY_TABLE": "idempotency",
+        "CIRCUITS_TABLE": "circuits",
+        "RECOVERY_MODE": "act",
         "IDEMPOTENCY_DAYS": "35",
         "MAX_ATTEMPTS": "6",
         "MAX_RETRY_HOURS": "24",
