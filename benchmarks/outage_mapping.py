@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from backstop.circuit_state import Standing
-from backstop.recovery import plan
-from backstop.recovery_state import (
+from backstop.circuits.state import Standing
+from backstop.recovery.plan import plan
+from backstop.recovery.state import (
     Bounds,
     Intake,
     MappingState,

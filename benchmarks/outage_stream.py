@@ -13,8 +13,8 @@ from itertools import count
 from random import Random
 from typing import Any, Final
 
-from backstop.breaker import Circuits
-from backstop.circuit_state import CircuitState, Thresholds, Transition
+from backstop.circuits.breaker import Circuits
+from backstop.circuits.state import CircuitState, Thresholds, Transition
 from backstop.effects import Circumstances, process
 from backstop.errors import CircuitOpen, TransientError
 from backstop.event import parser

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from backstop.circuit_state import CircuitState, Standing
-from backstop.recovery_state import Pause
+from backstop.circuits.state import CircuitState, Standing
+from backstop.recovery.state import Pause
 from ops.circuits.found import WORDS, circuits, in_words
 from ops.failure import CallFailed
 from ops.intake.standing import pause_in_words

@@ -18,8 +18,8 @@ from backstop.aws import clients
 from backstop.aws.circuits import CircuitTable
 from backstop.aws.recovery_log import RecoveryLog, Written
 from backstop.aws.release_counts import ReleaseCounts
-from backstop.circuit_state import Opening
-from backstop.recovery_state import Hold, Memory
+from backstop.circuits.state import Opening
+from backstop.recovery.state import Hold, Memory
 from tests.fakes.clock import START, VirtualClock
 from tests.fakes.faults import Faults
 from tests.fakes.functions import ACCOUNT, REGION, make_function, make_mapping

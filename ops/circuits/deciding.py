@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from backstop.circuit_limits import checked_name
-from backstop.circuit_state import CircuitState, Standing
+from backstop.circuits.limits import checked_name
+from backstop.circuits.state import CircuitState, Standing
 from ops import audit
 from ops.agreeing import Asked, disagreed
 from ops.circuits.found import NotKnown, circuit_table, find, in_words

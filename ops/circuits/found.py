@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from backstop.aws.circuits import CircuitTable
-from backstop.circuit_state import CircuitState, Standing
+from backstop.circuits.state import CircuitState, Standing
 from ops.failure import told_in_a_sentence
 from ops.stack import Stack
 from ops.terminal import harmless

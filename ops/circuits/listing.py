@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backstop.circuit_state import SLOTS, Calls, CircuitState, Standing, Thresholds
-from backstop.circuit_window import total
-from backstop.recovery_state import Hold, Memory
+from backstop.circuits.state import SLOTS, Calls, CircuitState, Standing, Thresholds
+from backstop.circuits.window import total
+from backstop.recovery.state import Hold, Memory
 from ops.circuits.found import WORDS, circuits
 from ops.intake.found import held_releases, recovery_of
 from ops.intake.standing import hold_in_words, what_fails

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from backstop.recovery_memory import paused, resumed
-from backstop.recovery_state import Intake, MappingState, Strategy
+from backstop.recovery.memory import paused, resumed
+from backstop.recovery.state import Intake, MappingState, Strategy
 from ops.agreeing import Asked, disagreed
 from ops.intake.deciding import Decision, carry_out
 from ops.intake.found import chosen, held_releases, recovery_of

@@ -6,7 +6,7 @@ from typing import Final
 
 from backstop.aws.release_counts import ReleaseCounts
 from backstop.errors import SystemFault
-from backstop.recovery_state import Hold, Intake
+from backstop.recovery.state import Hold, Intake
 from backstop.settings import RecoverySettings
 from ops.failure import CallFailed, told_in_a_sentence
 from ops.stack import Stack

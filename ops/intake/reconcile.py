@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from backstop.aws.intakes import Intakes
 from backstop.errors import SystemFault
-from backstop.recovery_state import Intake, SourceMapping
+from backstop.recovery.state import Intake, SourceMapping
 from ops.failure import CallFailed, sentence
 from ops.stack import Stack
 from ops.terminal import harmless

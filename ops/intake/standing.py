@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backstop.alert import label
-from backstop.recovery_state import Hold, Intake, MappingState, Memory, Pause, SourceMapping
+from backstop.recovery.state import Hold, Intake, MappingState, Memory, Pause, SourceMapping
 from ops.recovery.remembered import pauses
 from ops.stack import Stack
 from ops.terminal import harmless

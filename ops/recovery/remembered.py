@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from backstop.aws.recovery_log import RecoveryLog
-from backstop.recovery_state import CauseKind, Memory, Pause
+from backstop.recovery.state import CauseKind, Memory, Pause
 from ops.failure import told_in_a_sentence
 from ops.stack import Stack
 from ops.times import iso

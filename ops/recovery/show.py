@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from backstop.aws.recovery_log import Written
-from backstop.recovery_state import CauseMemory, Memory, Mode
+from backstop.recovery.state import CauseMemory, Memory, Mode
 from ops.failure import told_in_a_sentence
 from ops.intake.found import recovery_of
 from ops.intake.standing import pause_in_words

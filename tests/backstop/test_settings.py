@@ -9,7 +9,7 @@ from backstop.backoff import Backoff, Shape
 from backstop.budget import Budget
 from backstop.errors import SystemFault
 from backstop.parking import Limits, OnDeadHead
-from backstop.recovery_state import Mode
+from backstop.recovery.state import Mode
 from backstop.settings import (
     IN_DYNAMODB,
     NotifySettings,

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from backstop.errors import SystemFault
-from backstop.recovery_state import Bounds, Intake, Mode
+from backstop.recovery.state import Bounds, Intake, Mode
 from backstop.settings import RecoverySettings
 
 ENVIRONMENT = {

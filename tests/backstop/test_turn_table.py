@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from backstop.circuit_state import UNPROBED, CircuitState, Standing
+from backstop.circuits.state import UNPROBED, CircuitState, Standing
 from backstop.redrive import (
     DOUBT,
     POLL,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from backstop.circuit_changes import closed, elected, failed, forced_open, given_up, opened, succeeded
-from backstop.circuit_state import Calls, CircuitState, Opening, Standing, Thresholds
-from backstop.circuit_window import live, merged
+from backstop.circuits.changes import closed, elected, failed, forced_open, given_up, opened, succeeded
+from backstop.circuits.state import Calls, CircuitState, Opening, Standing, Thresholds
+from backstop.circuits.window import live, merged
 from tests.fakes.parking import Around
 
 

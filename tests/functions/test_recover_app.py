@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backstop.errors import SystemFault
-from backstop.recovery_state import CauseKind, Strategy
+from backstop.recovery.state import CauseKind, Strategy
 from tests.fakes.faults import Fault
 from tests.recover_lane import ORDERED, PROCESS, RecoverLane, recover_lane
 

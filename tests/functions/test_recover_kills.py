@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from backstop.recovery_state import Strategy
+from backstop.recovery.state import Strategy
 from tests.fakes.source import FakeContext, WorkerDied
 from tests.recover_lane import FUNCTION, ORDERED, PROCESS, RECOVER, TIMEOUT, RecoverLane, recover_lane
 from tests.worker import Worker

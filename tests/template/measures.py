@@ -10,8 +10,8 @@ from contextlib import redirect_stdout
 from typing import Any, Final, NamedTuple
 
 from backstop.aws.metrics import count_transition, measure, publish
-from backstop.circuit_report import CircuitReport
-from backstop.circuit_state import CircuitState
+from backstop.circuits.report import CircuitReport
+from backstop.circuits.state import CircuitState
 from backstop.kinds import Kind
 from backstop.letter import letter
 from backstop.report import Description, Report

@@ -9,9 +9,9 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from backstop.breaker import Call, Circuits
-from backstop.circuit_limits import Seconds, checked_name, checked_thresholds
-from backstop.circuit_state import Thresholds
+from backstop.circuits.breaker import Call, Circuits
+from backstop.circuits.limits import Seconds, checked_name, checked_thresholds
+from backstop.circuits.state import Thresholds
 from backstop.errors import CircuitOpen
 
 P = ParamSpec("P")

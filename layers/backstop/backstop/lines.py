@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from backstop.circuit_state import CircuitState
+from backstop.circuits.state import CircuitState
 from backstop.delivery import Delivery, LogLine
 from backstop.error_lines import CRASHES, Failure, in_json, in_text, kind_of
 from backstop.fingerprint import Surroundings, fingerprint_of

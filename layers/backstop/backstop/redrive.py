@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from backstop.circuit_state import CircuitState, Standing
+from backstop.circuits.state import CircuitState, Standing
 from backstop.selection import Selection
 
 STEPS: Final = (range(1, 2), range(2, 3), range(3, 13))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
-from backstop.recovery_state import Hold
+from backstop.recovery.state import Hold
 
 SLOT: Final = timedelta(seconds=30)
 """The part of the time that is counted apart, so that old messages leave the counts one part after the other."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backstop.errors import StoreUnavailable
-from backstop.recovery_state import Hold
+from backstop.recovery.state import Hold
 from backstop.release_counts import SLOTS, YOUNG, Counts, ReleaseStanding, ReleaseStore, slot_of
 
 _PACE: Final = timedelta(seconds=1)

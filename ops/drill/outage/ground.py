@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from backstop.circuit_state import CircuitState, Standing
-from backstop.recovery_state import MappingState
+from backstop.circuits.state import CircuitState, Standing
+from backstop.recovery.state import MappingState
 from ops.circuits.found import circuit_table
 from ops.drill.outage.account import Recovered, Step
 from ops.drill.outage.plan import Outage

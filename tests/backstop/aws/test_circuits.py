@@ -14,10 +14,10 @@ from aws_lambda_powertools.utilities.circuit_breaker import CircuitBreakerConfig
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
 
 from backstop.aws.circuits import CircuitTable
-from backstop.circuit_state import Calls, CircuitState, Opening, Standing
+from backstop.circuits.state import Calls, CircuitState, Opening, Standing
 from backstop.errors import StoreUnavailable
 from tests.backstop import NOW
-from tests.backstop.circuit_stands import (
+from tests.backstop.circuits.circuit_stands import (
     A_SECOND,
     DUE,
     LEASE,

@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from backstop.aws.intakes import Intakes
 from backstop.errors import SystemFault
-from backstop.recovery_state import MappingState, SourceMapping
+from backstop.recovery.state import MappingState, SourceMapping
 from tests.fakes.functions import REGION, make_function, make_mapping
 
 ID: Final = "00000000-0000-4000-8000-000000000001"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backstop.aws.logs import PipelineLog
-from backstop.circuit_report import CircuitReport
+from backstop.circuits.report import CircuitReport
 from backstop.errors import StoreUnavailable
 from backstop.report import Report
 from tests.backstop import MARKER, message, string

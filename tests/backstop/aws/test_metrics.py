@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backstop.aws.metrics import count_transition, measure, publish
-from backstop.circuit_report import CircuitReport
+from backstop.circuits.report import CircuitReport
 from backstop.report import Report
 
 

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from backstop.aws.recovery_log import MAX_ENTRIES, RecoveryLog
 from backstop.errors import StoreUnavailable
-from backstop.recovery_state import (
+from backstop.recovery.state import (
     Cause,
     CauseKind,
     CauseMemory,

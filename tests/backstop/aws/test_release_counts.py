@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from backstop.aws.release_counts import ReleaseCounts
 from backstop.errors import StoreUnavailable
-from backstop.recovery_state import Hold
+from backstop.recovery.state import Hold
 from backstop.release_counts import Counts, ReleaseStanding, slot_of
 from tests.backstop import NOW
 from tests.fakes.faults import Fault, Faults

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from backstop.circuit_state import CircuitState
+from backstop.circuits.state import CircuitState
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Fault, Faults
 from tests.ops.command import Command

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from backstop.circuit_state import Calls, Thresholds
-from backstop.circuit_window import slot_of
+from backstop.circuits.state import Calls, Thresholds
+from backstop.circuits.window import slot_of
 from ops.circuits.listing import counted
 from ops.stack import Stack
 from tests.fakes.clock import VirtualClock

@@ -14,10 +14,10 @@ from backstop.aws.circuits import CircuitTable
 from backstop.aws.intakes import Intakes
 from backstop.aws.recovery_log import RecoveryLog
 from backstop.aws.release_counts import ReleaseCounts
-from backstop.circuit_state import Calls, Opening, Standing, Thresholds
-from backstop.circuit_window import slot_of
-from backstop.recovery import plan
-from backstop.recovery_state import Bounds, Hold, Intake, IntakeMemory, Mode, Pause, SetIntake, World
+from backstop.circuits.state import Calls, Opening, Standing, Thresholds
+from backstop.circuits.window import slot_of
+from backstop.recovery.plan import plan
+from backstop.recovery.state import Bounds, Hold, Intake, IntakeMemory, Mode, Pause, SetIntake, World
 from ops.stack import Stack
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults

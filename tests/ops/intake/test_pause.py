@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from backstop.recovery_state import CauseKind
+from backstop.recovery.state import CauseKind
 from tests.fakes.clock import VirtualClock
 from tests.ops.command import Command
 from tests.ops.intake.ground import HOSTILE, WHO, Ground

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from backstop.recovery_state import Cause, CauseKind, Entry, Mode, Strategy
+from backstop.recovery.state import Cause, CauseKind, Entry, Mode, Strategy
 from ops.drill.outage.account import Recovered, Step
 from ops.drill.outage.ground import Charges, Ground
 from ops.drill.outage.plan import Outage

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backstop.recovery_state import CauseKind, Mode, Strategy
+from backstop.recovery.state import CauseKind, Mode, Strategy
 from ops.drill.outage.account import Recovered, Step
 from ops.drill.outage.ground import Charges
 from ops.drill.outage.plan import Outage

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backstop.recovery_state import (
+from backstop.recovery.state import (
     Cause,
     CauseKind,
     CauseMemory,

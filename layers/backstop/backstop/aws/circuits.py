@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from backstop.aws.answers import Refused
 from backstop.aws.circuits_items import ANY, CLOSED, RELEASE, addition, probed_by
-from backstop.circuit_changes import closed, elected, failed, forced_open, given_up, opened, succeeded
-from backstop.circuit_state import Calls, Opening, Standing, Thresholds
+from backstop.circuits.changes import closed, elected, failed, forced_open, given_up, opened, succeeded
+from backstop.circuits.state import Calls, Opening, Standing, Thresholds
 from backstop.errors import StoreUnavailable
 
 if TYPE_CHECKING:

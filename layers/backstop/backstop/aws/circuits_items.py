@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from backstop.circuit_state import Calls, CircuitState, Opening, Standing
-from backstop.circuit_window import Window, live
+from backstop.circuits.state import Calls, CircuitState, Opening, Standing
+from backstop.circuits.window import Window, live
 
 Item = dict[str, Any]
 

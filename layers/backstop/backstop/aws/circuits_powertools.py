@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.circuit_breaker.states import CircuitState 
 
 from backstop.aws.answers import Refused, answered
 from backstop.aws.circuits_items import OWN, Condition, left_out, moment, own_item, seconds, with_own
-from backstop.circuit_state import CircuitState, Standing
+from backstop.circuits.state import CircuitState, Standing
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

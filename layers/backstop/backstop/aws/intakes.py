@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from backstop.aws.refusals import Answered, asked
-from backstop.recovery_state import MappingState, SourceMapping
+from backstop.recovery.state import MappingState, SourceMapping
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -6,8 +6,8 @@ from typing import Final
 
 from aws_lambda_powertools import Logger
 
-from backstop.circuit_report import CircuitReport
-from backstop.circuit_state import CircuitState
+from backstop.circuits.report import CircuitReport
+from backstop.circuits.state import CircuitState
 from backstop.errors import StoreUnavailable
 from backstop.letter import Letter
 from backstop.message import Message

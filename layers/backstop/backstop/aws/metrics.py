@@ -8,7 +8,7 @@ from typing import Final
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from backstop.circuit_report import CircuitReport
+from backstop.circuits.report import CircuitReport
 from backstop.report import Report
 
 NAMESPACE: Final = "DataPipeline/Errors"

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from backstop.recovery_state import Entry
+from backstop.recovery.state import Entry
 from backstop.redact import redact
 
 

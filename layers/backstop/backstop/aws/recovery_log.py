@@ -11,8 +11,8 @@ from zlib import crc32
 
 from backstop.aws.answers import Cancelled, answered
 from backstop.errors import StoreUnavailable
-from backstop.recovery_memory import parse, serialise
-from backstop.recovery_state import Cause, CauseKind, Entry, Memory, Strategy
+from backstop.recovery.memory import parse, serialise
+from backstop.recovery.state import Cause, CauseKind, Entry, Memory, Strategy
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

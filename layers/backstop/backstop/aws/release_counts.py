@@ -19,7 +19,7 @@ from backstop.aws.release_items import (
     seconds,
     standing_in,
 )
-from backstop.recovery_state import Hold
+from backstop.recovery.state import Hold
 from backstop.release_counts import Counts, ReleaseStanding
 
 if TYPE_CHECKING:

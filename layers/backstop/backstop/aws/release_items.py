@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from backstop.recovery_state import Hold
+from backstop.recovery.state import Hold
 from backstop.release_counts import Counts, ReleaseStanding
 
 Item = Mapping[str, Any]

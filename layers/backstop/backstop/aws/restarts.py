@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backstop.aws.refusals import Answered, asked
 from backstop.errors import SystemFault
-from backstop.observing import Deployed
+from backstop.recovery.observing import Deployed
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

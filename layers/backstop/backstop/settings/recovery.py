@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Self
 
-from backstop.recovery_state import Bounds, Intake, Mode
+from backstop.recovery.state import Bounds, Intake, Mode
 from backstop.settings.reader import Reader
 
 

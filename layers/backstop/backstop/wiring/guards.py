@@ -11,14 +11,14 @@ from backstop.aws import clients, metrics
 from backstop.aws.circuits import CircuitTable
 from backstop.aws.logs import PipelineLog
 from backstop.aws.release_counts import ReleaseCounts
-from backstop.breaker import Circuits
-from backstop.circuit_report import CircuitReport
-from backstop.circuit_state import CircuitState, Transition
+from backstop.circuits.breaker import Circuits
+from backstop.circuits.report import CircuitReport
+from backstop.circuits.state import CircuitState, Transition
 from backstop.drill import DrillRefusal
 from backstop.errors import Kinds, MalformedEvent
 from backstop.fingerprint import Surroundings
 from backstop.kinds import Kind
-from backstop.recovery_state import Hold, Mode
+from backstop.recovery.state import Hold, Mode
 from backstop.release_guard import ReleaseGuard
 from backstop.report import describe
 from backstop.settings import WorkerSettings

@@ -17,13 +17,13 @@ from backstop.aws.release_counts import ReleaseCounts
 from backstop.aws.restarts import Functions
 from backstop.aws.switches import Switches
 from backstop.aws.topic import Topic
-from backstop.observing import Places, Rules
-from backstop.recovering import Outcome, Recovering, recover
-from backstop.recovery import plan
-from backstop.recovery_alert import recovery_alert
-from backstop.recovery_state import Tell
+from backstop.recovery.alert import recovery_alert
+from backstop.recovery.observing import Places, Rules
+from backstop.recovery.plan import plan
+from backstop.recovery.recovering import Outcome, Recovering, recover
+from backstop.recovery.state import Tell
+from backstop.recovery.waking import waking
 from backstop.settings import RecoverySettings
-from backstop.waking import waking
 from backstop.wiring import LambdaHandler
 from backstop.wiring.worker import now
 

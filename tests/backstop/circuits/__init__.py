@@ -1,0 +1,1 @@
+"""Circuits, from a call to the state that all workers share."""

@@ -1,0 +1,1 @@
+"""Recovery, from what is the matter to what is done about it."""
