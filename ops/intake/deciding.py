@@ -11,7 +11,7 @@ from backstop.aws.release_counts import ReleaseCounts
 from backstop.recovery.state import Cause, CauseKind, Entry, Hold, Intake, Memory, Strategy
 from ops import audit
 from ops.failure import CallFailed, told_in_a_sentence
-from ops.intake.reconcile import reconcile
+from ops.intake.reconcile import reconcile, set_directly
 from ops.recovery.remembered import recovery_log
 from ops.stack import Stack
 
@@ -44,21 +44,24 @@ def subject_of(name: str) -> str:
 def carry_out(stack: Stack, decision: Decision) -> list[str]:
     """Do what is decided and write down who did it; returns what did not matter but is worth telling.
 
-    The memory says what is to hold: ended after it, the reconciler does the rest within a minute. Raises CallFailed
-    where it is not remembered, and what botocore raises where it cannot even be written down.
+    The memory says what is to hold: ended after it, the reconciler does the rest within a minute. Where RecoverFunction
+    does not do it at once, it is done without it. Raises CallFailed where it is not remembered, and what botocore
+    raises where it cannot even be written down.
     """
     entry = audit.record(stack, decision.words, subject_of(decision.name), len(decision.intakes))
     try:
         with told_in_a_sentence():
             _let_go(stack, decision)
-            _remember(stack, decision, entry.who)
+            memory = _remember(stack, decision, entry.who)
     except CallFailed as error:
         audit.conclude(stack, entry, str(error))
         raise
     unwritten, undone = audit.conclude(stack, entry), reconcile(stack)
     notes = {
         "that it is done could not be written down": unwritten,
-        "it is not done at once, but by the reconciler within a minute": undone,
+        "it was done without RecoverFunction, which did not answer": undone,
+        "it is not done at once, but by the reconciler within a minute": undone
+        and set_directly(stack, decision.intakes, memory),
     }
     return [f"{note}: {why}" for note, why in notes.items() if why]
 
@@ -70,8 +73,8 @@ def _let_go(stack: Stack, decision: Decision) -> None:
         counts.let_go(hold.function, hold.release)
 
 
-def _remember(stack: Stack, decision: Decision, who: str) -> None:
-    """Let recovery remember what is to hold, and with it what a person did."""
+def _remember(stack: Stack, decision: Decision, who: str) -> Memory:
+    """Let recovery remember what is to hold, and with it what a person did; returns what it remembers then."""
     log, cause = recovery_log(stack), Cause(CauseKind.PERSON, who)
     entries = [Entry(decision.strategy, one.name, cause, decision.why) for one in decision.intakes]
     for _ in range(TRIES):
@@ -79,5 +82,5 @@ def _remember(stack: Stack, decision: Decision, who: str) -> None:
         for intake in decision.intakes:
             memory = decision.change(memory, intake.name, who)
         if log.remember(memory, entries, decision.at):
-            return
+            return memory
     raise CallFailed("what recovery remembers changes all the time: intakes are as they were. Try again in a moment")

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from backstop.aws.intakes import Intakes
 from backstop.errors import SystemFault
-from backstop.recovery.state import Intake, SourceMapping
+from backstop.recovery.state import Intake, IntakeMemory, Memory, SourceMapping
 from ops.failure import CallFailed, sentence
 from ops.stack import Stack
 from ops.terminal import harmless
@@ -24,6 +24,18 @@ def reconcile(stack: Stack) -> str:
     except (ClientError, BotoCoreError) as error:
         return sentence(error)
     return _failure(answer["Payload"].read()) if answer.get("FunctionError") else ""
+
+
+def set_directly(stack: Stack, intakes: Iterable[Intake], memory: Memory) -> str:
+    """Let mappings be at once as recovery wants them; returns why one is not, or nothing."""
+    mappings = Intakes(stack.functions)
+    try:
+        for one in intakes:
+            wanted = memory.intakes.get(one.name, IntakeMemory())
+            mappings.set(one.mapping_id, wanted.pause is None, wanted.concurrency or one.normal)
+    except SystemFault as error:
+        return harmless(str(error))
+    return ""
 
 
 def look(stack: Stack, intakes: Iterable[Intake]) -> dict[str, SourceMapping]:

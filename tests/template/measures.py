@@ -118,7 +118,7 @@ REDRIVEN: Final = [
     *measured("RedriveFunction", _names_measured_by("redrive")),
 ]
 
-RECOVERED: Final = measured("RecoverFunction", _names_returned_by("recovering", "_measures"))
+RECOVERED: Final = measured("RecoverFunction", _names_returned_by("recovery/recovering", "_measures"))
 
 
 def is_measured(metric: Metric) -> bool:

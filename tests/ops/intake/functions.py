@@ -26,6 +26,8 @@ class Functions:
     """What RecoverFunction raises."""
     refuses: bool = False
     """Whether nobody may invoke it."""
+    refuses_changes: bool = False
+    """Whether nobody may change a mapping."""
 
     def get_function_configuration(self, FunctionName: str) -> Any:  # noqa: N803  # as boto3 has it
         assert FunctionName == RECOVER
@@ -36,6 +38,8 @@ class Functions:
 
     def update_event_source_mapping(self, UUID: str, Enabled: bool, **changes: Any) -> Any:  # noqa: N803
         mapping = self._mapping(UUID, "UpdateEventSourceMapping")
+        if self.refuses_changes:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateEventSourceMapping")
         on_its_way = "Updating" if mapping["State"] == "Enabled" else "Enabling"
         mapping.update(changes, State=on_its_way if Enabled else "Disabling")
         return dict(mapping)

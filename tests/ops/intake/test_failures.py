@@ -33,15 +33,26 @@ class TestAPause:
             pytest.param({"fails": {}}, "RecoverFunction failed: WatchLogs says why", id="it says nothing"),
         ],
     )
-    def test_where_recovery_does_not_answer_the_reconciler_does_it(
+    def test_where_recovery_does_not_answer_it_is_done_without_it(
         self, failure: dict[str, object], said: str, ground: Ground, backstop: Command
     ) -> None:
         vars(ground.functions).update(failure)
         ran = backstop("pause", "events", "--yes")
         assert ran.exit_code == 0
+        assert f"it was done without RecoverFunction, which did not answer: {said}" in ran.err
+        assert "within a minute" not in ran.err
+        assert ground.states()["m-events"] == "Disabling"
+        ground.minute()
+        assert backstop("resume", "events", "--yes").exit_code == 0
+        assert ground.states()["m-events"] == "Enabling"
+
+    def test_where_nothing_may_be_changed_the_reconciler_does_it(self, ground: Ground, backstop: Command) -> None:
+        vars(ground.functions).update({"refuses": True, "refuses_changes": True})
+        ran = backstop("pause", "events", "--yes")
+        assert ran.exit_code == 0
         assert "it is not done at once, but by the reconciler within a minute" in ran.err
-        assert said in ran.err
         assert "its mapping is still enabled" in ran.err
+        vars(ground.functions).update({"refuses": False, "refuses_changes": False})
         ground.reconcile()
         assert ground.states()["m-events"] == "Disabling"
 

@@ -82,9 +82,10 @@ class TestAResumption:
     ) -> None:
         backstop("pause", "events", "--yes")
         ground.functions.settle()
-        ground.functions.refuses = True
+        ground.functions.refuses = ground.functions.refuses_changes = True
         ran = backstop("resume", "events", "--yes")
         assert (ran.exit_code, "events: its mapping is still disabled" in ran.err) == (0, True)
+        ground.functions.refuses_changes = False
         ground.reconcile()
         assert ground.states()["m-events"] == "Enabling"
 
