@@ -72,7 +72,7 @@ def fingerprint(
     """
     explicit = _explicit(error)
     if explicit:
-        return fingerprint_given(explicit, surroundings)
+        return _made_of([("fingerprint", one) for one in explicit], surroundings)
     return fingerprint_of(type(error).__name__, message, frames, surroundings)
 
 
@@ -86,11 +86,6 @@ def fingerprint_of(
     of_type = [("type", stable_name(error_type))] if error_type else []
     what = [("frame", frame) for frame in frames] or [("message", message)]
     return _made_of(of_type + what, surroundings)
-
-
-def fingerprint_given(texts: Collection[str], surroundings: Surroundings = NOTHING_KNOWN) -> Fingerprint:
-    """Return what a failure is grouped by whose author says so."""
-    return _made_of([("fingerprint", one) for one in texts], surroundings)
 
 
 def _made_of(parts: list[tuple[str, str]], surroundings: Surroundings) -> Fingerprint:

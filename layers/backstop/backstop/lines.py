@@ -99,7 +99,7 @@ class _Reading:
             yield found if found.group else _grouped(found, found.error, ())
         elif is_one_of(name, _DONE):
             yield self._told(line, fields, _DONE[name])
-        elif name == "circuit" and fields.get("after") == _OPENED:  # a failure of no event, and no other one is
+        elif name == "circuit" and fields.get("after") == _OPENED and fields.get("error_type"):  # of no event
             found = replace(self._told(line, fields, ""), event_id="", key="")
             yield found if found.group else _grouped(found, found.error, ())
 

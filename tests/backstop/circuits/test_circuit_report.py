@@ -11,7 +11,7 @@ import pytest
 from backstop.circuits.report import CircuitReport
 from backstop.circuits.state import CircuitState, Transition
 from backstop.delivery import Delivery, LogLine
-from backstop.errors import CircuitOpen, SystemFault
+from backstop.errors import CircuitOpen
 from backstop.fingerprint import Surroundings
 from backstop.kinds import Kind
 from backstop.lines import read
@@ -91,21 +91,9 @@ def test_a_line_that_is_not_as_it_is_written_here_tells_of_nothing(after: object
 
 class TestAReleaseThatIsHeld:
     def test_says_which_failures_hold_it(self) -> None:
-        told = CircuitReport.held(HOLD, HERE).fields()
+        told = CircuitReport.held(HOLD).fields()
         assert (told["circuit"], told["before"], told["after"]) == ("release shop-process", "CLOSED", "OPEN")
         assert told["why"] == f"14 of 20 messages of release r2 fail alike: group g{'a' * 16}"
 
-    def test_is_a_fault_of_ours_and_urgent(self) -> None:
-        [held] = watched(line(CircuitReport.held(HOLD, HERE), release="r2"))
-        assert (held.kind, held.error_type, held.severity) == (Kind.SYSTEM, "ReleaseHeld", Severity.CRITICAL)
-        assert held.error == CircuitReport.held(HOLD, HERE).error
-        assert held.release == "r2"
-
-    def test_is_a_group_of_its_own_so_that_people_hear_of_each(self) -> None:
-        def group(hold: Hold) -> str:
-            return CircuitReport.held(hold, HERE).group
-
-        another = Hold("shop-process", "r3", "a" * 16, 14, 20, NOW)
-        later = Hold("shop-process", "r2", "b" * 16, 20, 30, NOW)
-        assert group(HOLD) == group(later) != group(another)
-        assert group(HOLD) != describe(SystemFault(), "/var/task", HERE._replace(kind=Kind.SYSTEM)).group
+    def test_is_no_failure_as_recovery_tells_people_of_it_and_of_its_end(self) -> None:
+        assert watched(line(CircuitReport.held(HOLD), release="r2")) == []

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from backstop.circuits.state import CircuitState, Transition
 from backstop.errors import CircuitOpen
-from backstop.fingerprint import Surroundings, fingerprint_given
+from backstop.fingerprint import Surroundings
 from backstop.kinds import Kind
 from backstop.parametrise import parametrise
 from backstop.recovery.state import Hold
@@ -16,7 +16,6 @@ from backstop.redact import redact
 from backstop.report import Description, describe, tellable
 from backstop.trail import MAX_REASON
 
-_HELD: Final = "ReleaseHeld"
 _NO_TIME: Final = timedelta(0)
 
 
@@ -48,13 +47,10 @@ class CircuitReport:
         return told._failed(found._replace(error=_said(f"{refusal}: {transition.why}")), Kind.TRANSIENT)
 
     @classmethod
-    def held(cls, hold: Hold, surroundings: Surroundings) -> Self:
-        """Tell that a release was held: its own fault is ours."""
+    def held(cls, hold: Hold) -> Self:
+        """Tell that a release was held. It is no failure of its own: recovery tells people, and when it is over."""
         why = f"{hold.failed} of {hold.ran} messages of release {hold.release} fail alike: group g{hold.group}"
-        told = cls(f"release {hold.function}", CircuitState.CLOSED, CircuitState.OPEN, 0, why)
-        found = fingerprint_given((f"release {hold.release}",), surroundings._replace(kind=Kind.SYSTEM))
-        error = "most messages of a new release fail alike: it waits for a person, or for the next release"
-        return told._failed(Description(_HELD, error, "", found.group, found.parts), Kind.SYSTEM)
+        return cls(f"release {hold.function}", CircuitState.CLOSED, CircuitState.OPEN, 0, why)
 
     @classmethod
     def _of(cls, transition: Transition) -> Self:

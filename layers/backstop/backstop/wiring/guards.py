@@ -88,7 +88,7 @@ class Guards:
         self._tell(CircuitReport.turned(transition, self._surroundings))
 
     def _held(self, hold: Hold) -> None:
-        self._tell(CircuitReport.held(hold, self._surroundings))
+        self._tell(CircuitReport.held(hold))
 
     def _tell(self, report: CircuitReport) -> None:
         self._log.write_circuit(report)
