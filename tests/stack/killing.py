@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Final
 
 from ops.local.state import LocalAws
+
+_WORKER: Final = "_worker.py"
+"""What the emulator runs functions by; the payment gateway beside it is no worker."""
 
 
 @contextmanager
@@ -45,7 +49,8 @@ def workers(local_aws: LocalAws, of: str = "") -> list[int]:
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
         except OSError:
             continue
-        if int(parent) == local_aws.pid and state != "Z" and of in _words(stat.parent):
+        words = _words(stat.parent)
+        if int(parent) == local_aws.pid and state != "Z" and _WORKER in words and of in words:
             found.append(int(stat.parent.name))
     return found
 
