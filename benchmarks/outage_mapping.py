@@ -7,18 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backstop.circuits.state import Standing
+from backstop.recovery.mode import Mode
 from backstop.recovery.plan import plan
-from backstop.recovery.state import (
-    Bounds,
-    Intake,
-    MappingState,
-    Memory,
-    Mode,
-    SetIntake,
-    SourceMapping,
-    Strategy,
-    World,
-)
+from backstop.recovery.state import Bounds, Intake, MappingState, Memory, SetIntake, SourceMapping, Strategy, World
 
 FUNCTION: Final = "process"
 NORMAL: Final = 10

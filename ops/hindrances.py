@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from backstop.circuits.state import CircuitState, Standing
+from backstop.circuits.state import Standing
 from backstop.recovery.state import Pause
 from ops.circuits.found import WORDS, circuits, in_words
 from ops.failure import CallFailed
@@ -45,5 +45,5 @@ def hindrances(stack: Stack) -> Hindrances:
             stack.output(name)
     except CallFailed:  # a stack of an earlier release has neither
         return Hindrances()
-    found = (one for one in circuits(stack) if one.state is not CircuitState.CLOSED)
+    found = (one for one in circuits(stack) if one.is_down)
     return Hindrances(tuple(found), tuple(pauses(memory_of(stack)).items()))

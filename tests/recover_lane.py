@@ -19,7 +19,8 @@ from backstop.aws.circuits import CircuitTable
 from backstop.aws.recovery_log import RecoveryLog, Written
 from backstop.aws.release_counts import ReleaseCounts
 from backstop.circuits.state import Opening
-from backstop.recovery.state import Hold, Memory
+from backstop.recovery.state import Memory
+from backstop.release_counts import Hold
 from tests.fakes.clock import START, VirtualClock
 from tests.fakes.faults import Faults
 from tests.fakes.functions import ACCOUNT, REGION, make_function, make_mapping

@@ -48,7 +48,7 @@ def find(stack: Stack, name: str) -> Standing:
 def in_words(one: Standing) -> str:
     """Say how a circuit stands, in a sentence."""
     since = "" if one.since is None else f" since {told(one.since)}"
-    why = f": {one.why}" if one.why and one.state is not CircuitState.CLOSED else ""
+    why = f": {one.why}" if one.why and one.is_down else ""
     held = "" if one.forced_until is None else f"; held open until {told(one.forced_until)}"
     return f"circuit {one.name} is {WORDS[one.state]}{since}{why}{held}"
 

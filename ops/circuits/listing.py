@@ -13,7 +13,8 @@ from rich.text import Text
 
 from backstop.circuits.state import SLOTS, Calls, CircuitState, Standing, Thresholds
 from backstop.circuits.window import total
-from backstop.recovery.state import Hold, Memory
+from backstop.recovery.state import Memory
+from backstop.release_counts import Hold
 from ops.circuits.found import WORDS, circuits
 from ops.intake.found import held_releases, recovery_of
 from ops.intake.standing import hold_in_words, what_fails
@@ -55,7 +56,7 @@ def fields(one: Standing, memory: Memory, now: datetime) -> dict[str, Any]:
         "circuit": one.name,
         "state": WORDS[one.state],
         "since": None if one.since is None else iso(one.since),
-        "why": one.why if one.state is not CircuitState.CLOSED else "",
+        "why": one.why if one.is_down else "",
         "calls": recent.calls,
         "failures": recent.failures,
         "probes": one.probes,

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from backstop.aws.release_counts import ReleaseCounts
-from backstop.recovery.state import Cause, CauseKind, Entry, Hold, Intake, Memory, Strategy
+from backstop.recovery.state import Cause, CauseKind, Entry, Intake, Memory, Strategy
+from backstop.release_counts import Hold
 from ops import audit
 from ops.failure import CallFailed, told_in_a_sentence
 from ops.intake.reconcile import reconcile, set_directly

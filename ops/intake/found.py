@@ -6,8 +6,9 @@ from typing import Final
 
 from backstop.aws.release_counts import ReleaseCounts
 from backstop.errors import SystemFault
-from backstop.recovery.state import Hold, Intake
-from backstop.settings import RecoverySettings
+from backstop.recovery.state import Intake
+from backstop.release_counts import Hold
+from backstop.settings.recovery import RecoverySettings
 from ops.failure import CallFailed, told_in_a_sentence
 from ops.stack import Stack
 from ops.terminal import harmless

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from backstop.alert import label
-from backstop.recovery.state import Hold, Intake, MappingState, Memory, Pause, SourceMapping
+from backstop.recovery.state import Intake, MappingState, Memory, Pause, SourceMapping
+from backstop.release_counts import Hold
 from ops.recovery.remembered import pauses
 from ops.stack import Stack
 from ops.terminal import harmless

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from backstop.aws.recovery_log import Written
-from backstop.recovery.state import CauseMemory, Memory, Mode
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import CauseMemory, Memory
 from ops.failure import told_in_a_sentence
 from ops.intake.found import recovery_of
 from ops.intake.standing import pause_in_words

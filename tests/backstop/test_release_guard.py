@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from backstop.recovery.state import Hold
-from backstop.release_counts import YOUNG, ReleaseStanding
+from backstop.release_counts import YOUNG, Hold, ReleaseStanding
 from backstop.release_guard import ReleaseGuard
 from tests.backstop import NOW
 from tests.fakes.clock import VirtualClock

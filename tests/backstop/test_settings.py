@@ -9,17 +9,9 @@ from backstop.backoff import Backoff, Shape
 from backstop.budget import Budget
 from backstop.errors import SystemFault
 from backstop.parking import Limits, OnDeadHead
-from backstop.recovery.state import Mode
-from backstop.settings import (
-    IN_DYNAMODB,
-    NotifySettings,
-    OrderedSettings,
-    ProcessSettings,
-    RedriveSettings,
-    TransformSettings,
-    WatchSettings,
-    WorkerSettings,
-)
+from backstop.recovery.mode import Mode
+from backstop.settings.watchers import IN_DYNAMODB, NotifySettings, RedriveSettings, WatchSettings
+from backstop.settings.workers import OrderedSettings, ProcessSettings, TransformSettings, WorkerSettings
 from backstop.verdict import Policy
 
 WORKER_ENVIRONMENT = {

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from backstop.errors import SystemFault
-from backstop.recovery.state import Bounds, Intake, Mode
-from backstop.settings import RecoverySettings
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import Bounds, Intake
+from backstop.settings.recovery import RecoverySettings
 
 ENVIRONMENT = {
     "CIRCUITS_TABLE": "shop-circuits",

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from backstop.circuits.state import UNPROBED, CircuitState, Standing
+from backstop.circuits.waiting import open_circuit
 from backstop.redrive import (
     DOUBT,
     POLL,
@@ -30,7 +31,6 @@ from backstop.redrive import (
     Watch,
     job_id,
     next_act,
-    open_circuit,
     watched,
 )
 from backstop.selection import Selection

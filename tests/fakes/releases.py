@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from backstop.errors import StoreUnavailable
-from backstop.recovery.state import Hold
-from backstop.release_counts import Counts, ReleaseStanding
+from backstop.release_counts import Counts, Hold, ReleaseStanding
 
 
 class FakeReleases:

@@ -7,15 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from backstop.settings import (
-    NotifySettings,
-    OrderedSettings,
-    ProcessSettings,
-    RecoverySettings,
-    RedriveSettings,
-    TransformSettings,
-    WatchSettings,
-)
+from backstop.settings.recovery import RecoverySettings
+from backstop.settings.watchers import NotifySettings, RedriveSettings, WatchSettings
+from backstop.settings.workers import OrderedSettings, ProcessSettings, TransformSettings
 from tests.backstop.test_settings import ENVIRONMENT, ORDERED_ENVIRONMENT
 from tests.template.document import FUNCTIONS, GLOBALS, ROOT, each, log_group_of, properties_of
 from tests.template.watch import WATCHERS

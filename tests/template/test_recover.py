@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backstop.recovery.state import Mode
+from backstop.recovery.mode import Mode
 from tests.template.document import (
     ALARMS,
     DAY,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from backstop.circuits.state import CircuitState, Standing
 from backstop.selection import Selection
 
 STEPS: Final = (range(1, 2), range(2, 3), range(3, 13))
@@ -232,15 +231,6 @@ def next_act(job: Job, progress: Progress, watch: timedelta, now: datetime) -> A
 def known_of(heard_of: Mapping[str, bool | None]) -> dict[str, bool]:
     """Return, of events that were heard of, those of which is known whether they failed again."""
     return {event_id: has_failed for event_id, has_failed in heard_of.items() if has_failed is not None}
-
-
-def open_circuit(circuits: Iterable[Standing], now: datetime) -> str:
-    """Return a circuit that events wait for, if there is any.
-
-    One that nobody probes holds nothing up: what is redriven finds out.
-    """
-    waited_for = (one for one in circuits if one.dependents and one.state is not CircuitState.CLOSED)
-    return next((one.name for one in waited_for if not one.is_unprobed(now)), "")
 
 
 def _fails(job: Job, failed: int, total: int) -> bool:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
-from backstop.recovery.state import Hold
-
 SLOT: Final = timedelta(seconds=30)
 """The part of the time that is counted apart, so that old messages leave the counts one part after the other."""
 SLOTS: Final = 6
@@ -75,6 +73,18 @@ class Counts:
         for (_, group), count in self.failed.items():
             by_group[group] += count
         return by_group
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A release whose failures are held back from the dead letters (kill switch)."""
+
+    function: str
+    release: str
+    group: str
+    failed: int
+    ran: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

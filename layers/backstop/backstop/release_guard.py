@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backstop.errors import StoreUnavailable
-from backstop.recovery.state import Hold
-from backstop.release_counts import SLOTS, YOUNG, Counts, ReleaseStanding, ReleaseStore, slot_of
+from backstop.release_counts import SLOTS, YOUNG, Counts, Hold, ReleaseStanding, ReleaseStore, slot_of
 
 _PACE: Final = timedelta(seconds=1)
 """How often a worker asks the store, but for failures that are most of the messages, as far as it knows."""

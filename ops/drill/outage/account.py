@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from backstop.recovery.state import CauseKind, Mode, Strategy
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import CauseKind, Strategy
 from ops.drill import account as orders
 from ops.drill.outage.plan import Outage
 from ops.times import iso

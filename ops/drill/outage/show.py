@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rich.table import Table
 
-from backstop.recovery.state import Mode
+from backstop.recovery.mode import Mode
 from ops.drill.outage.account import MOST, Account
 from ops.drill.outage.plan import Outage
 from ops.drill.telling import add_ends, add_wrongs, two_columns

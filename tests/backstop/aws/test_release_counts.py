@@ -11,8 +11,7 @@ from moto import mock_aws
 
 from backstop.aws.release_counts import ReleaseCounts
 from backstop.errors import StoreUnavailable
-from backstop.recovery.state import Hold
-from backstop.release_counts import Counts, ReleaseStanding, slot_of
+from backstop.release_counts import Counts, Hold, ReleaseStanding, slot_of
 from tests.backstop import NOW
 from tests.fakes.faults import Fault, Faults
 from tests.fakes.parking_contract import client_of

@@ -16,7 +16,7 @@ from backstop.fingerprint import Surroundings
 from backstop.kinds import Kind
 from backstop.lines import read
 from backstop.occurrence import Occurrence, Severity
-from backstop.recovery.state import Hold
+from backstop.release_counts import Hold
 from backstop.report import describe
 from tests.backstop import NOW
 

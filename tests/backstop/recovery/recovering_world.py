@@ -9,20 +9,12 @@ from typing import Final, TypeVar
 
 from backstop.circuits.state import CircuitState, Standing
 from backstop.errors import StoreUnavailable, SystemFault
+from backstop.recovery.mode import Mode
 from backstop.recovery.observing import Deployed, Places, Rules
 from backstop.recovery.plan import plan
 from backstop.recovery.recovering import Outcome, Recovering, recover
-from backstop.recovery.state import (
-    Bounds,
-    Entry,
-    Hold,
-    Intake,
-    MappingState,
-    Memory,
-    Mode,
-    SourceMapping,
-    Tell,
-)
+from backstop.recovery.state import Bounds, Entry, Intake, MappingState, Memory, SourceMapping, Tell
+from backstop.release_counts import Hold
 
 START: Final = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from backstop.recovery.state import (
     Cause,
     CauseKind,
-    Hold,
     IntakeMemory,
     MappingState,
     Memory,
@@ -19,6 +18,7 @@ from backstop.recovery.state import (
     SwitchMemory,
     World,
 )
+from backstop.release_counts import Hold
 from tests.backstop import NOW
 from tests.backstop.recovery.recovery_world import A_MINUTE, a_world, an_open
 

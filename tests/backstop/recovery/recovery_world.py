@@ -9,16 +9,15 @@ from datetime import datetime, timedelta
 
 from backstop.circuits.state import CircuitState, Opening, Standing
 from backstop.recovery.memory import parse, serialise
+from backstop.recovery.mode import Mode
 from backstop.recovery.plan import plan
 from backstop.recovery.state import (
     Action,
     Bounds,
     Entry,
-    Hold,
     Intake,
     MappingState,
     Memory,
-    Mode,
     Restart,
     SetIntake,
     SetSwitch,
@@ -26,6 +25,7 @@ from backstop.recovery.state import (
     Tell,
     World,
 )
+from backstop.release_counts import Hold
 from tests.backstop import NOW
 
 A_MINUTE = timedelta(minutes=1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from backstop.errors import StoreUnavailable
-from backstop.recovery.state import Hold, MappingState, Mode, SourceMapping, Strategy
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import MappingState, SourceMapping, Strategy
+from backstop.release_counts import Hold
 from tests.backstop.recovery.recovering_world import (
     EVENTS,
     LONGEST_PAUSE,

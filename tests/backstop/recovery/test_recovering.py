@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backstop.circuits.state import Opening, Standing
-from backstop.recovery.state import MappingState, Mode, SourceMapping, Strategy
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import MappingState, SourceMapping, Strategy
 from tests.backstop.recovery.recovering_world import (
     ALL,
     EVENTS,

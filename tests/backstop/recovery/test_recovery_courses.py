@@ -7,14 +7,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from backstop.recovery.memory import parse, resumed, serialise
-from backstop.recovery.state import (
-    MappingState,
-    Memory,
-    SetIntake,
-    SetSwitch,
-    SourceMapping,
-    Strategy,
-)
+from backstop.recovery.state import MappingState, Memory, SetIntake, SetSwitch, SourceMapping, Strategy
 from tests.backstop import NOW
 from tests.backstop.recovery.recovery_words import (
     HOLD,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backstop.recovery.memory import parse, paused, resumed, serialise
+from backstop.recovery.mode import Mode
 from backstop.recovery.plan import plan
 from backstop.recovery.state import (
     Cause,
@@ -19,7 +20,6 @@ from backstop.recovery.state import (
     IntakeMemory,
     MappingState,
     Memory,
-    Mode,
     Pause,
     SourceMapping,
     SwitchMemory,

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from backstop.recovery.memory import parse, paused, resumed, serialise
+from backstop.recovery.mode import Mode
 from backstop.recovery.plan import plan
-from backstop.recovery.state import CauseKind, Hold, MappingState, Mode, SetIntake, SetSwitch, SourceMapping
+from backstop.recovery.state import CauseKind, MappingState, SetIntake, SetSwitch, SourceMapping
+from backstop.release_counts import Hold
 from tests.backstop import NOW
 from tests.backstop.recovery.recovery_world import A_MINUTE, BOUNDS, INTAKES, Stack
 

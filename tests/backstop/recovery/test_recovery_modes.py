@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from backstop.recovery.mode import Mode
 from backstop.recovery.plan import plan
 from backstop.recovery.state import (
     Action,
     CauseKind,
     MappingState,
     Memory,
-    Mode,
     SetIntake,
     SetSwitch,
     SourceMapping,

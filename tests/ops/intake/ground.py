@@ -16,8 +16,10 @@ from backstop.aws.recovery_log import RecoveryLog
 from backstop.aws.release_counts import ReleaseCounts
 from backstop.circuits.state import Calls, Opening, Standing, Thresholds
 from backstop.circuits.window import slot_of
+from backstop.recovery.mode import Mode
 from backstop.recovery.plan import plan
-from backstop.recovery.state import Bounds, Hold, Intake, IntakeMemory, Mode, Pause, SetIntake, World
+from backstop.recovery.state import Bounds, Intake, IntakeMemory, Pause, SetIntake, World
+from backstop.release_counts import Hold
 from ops.stack import Stack
 from tests.fakes.clock import VirtualClock
 from tests.fakes.faults import Faults

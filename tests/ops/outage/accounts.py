@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from backstop.recovery.state import CauseKind, Mode, Strategy
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import CauseKind, Strategy
 from ops.drill.account import Account as Orders
 from ops.drill.outage.account import Account, Before, Called, Found, Recovered, Step, balance
 from ops.drill.outage.plan import Outage

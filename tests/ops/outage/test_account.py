@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from backstop.recovery.state import CauseKind, Mode, Strategy
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import CauseKind, Strategy
 from ops.drill.outage.account import Before, Step, naive_calls
 from ops.drill.outage.plan import Outage
 from ops.local.gateway.health import Mode as Failing

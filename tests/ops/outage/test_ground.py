@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from backstop.recovery.state import Cause, CauseKind, Entry, Mode, Strategy
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import Cause, CauseKind, Entry, Strategy
 from ops.drill.outage.account import Recovered, Step
 from ops.drill.outage.ground import Charges, Ground
 from ops.drill.outage.plan import Outage

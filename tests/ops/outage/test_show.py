@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from backstop.recovery.state import Mode
+from backstop.recovery.mode import Mode
 from ops.drill.outage.account import Account
 from ops.drill.outage.plan import Outage
 from ops.drill.outage.show import account_table, outage_in_words, summary

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backstop.recovery.state import CauseKind, Mode, Strategy
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import CauseKind, Strategy
 from ops.drill.outage.account import Recovered, Step
 from ops.drill.outage.ground import Charges
 from ops.drill.outage.plan import Outage

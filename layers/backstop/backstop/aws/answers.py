@@ -27,13 +27,18 @@ class Cancelled(Exception):
         self.codes = codes
 
 
+def response_of(error: Exception) -> Mapping[str, Any]:
+    """Return the answer that botocore's error carries; an empty one where there was none: a timeout's is None."""
+    return getattr(error, "response", None) or {}
+
+
 @contextmanager
 def answered(no_answer: str) -> Iterator[None]:
     """Translate what a call inside raises: Refused, Cancelled, else StoreUnavailable, which begins with `no_answer`."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        response: Any = getattr(error, "response", None) or {}  # a timeout's is None
+        response = response_of(error)
         code = response.get("Error", {}).get("Code")
         if code == "ConditionalCheckFailedException":
             raise Refused(response.get("Item")) from error

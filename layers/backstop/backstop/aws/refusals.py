@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from backstop.aws.answers import response_of
 from backstop.errors import SystemFault
 
 
@@ -25,8 +25,7 @@ def asked(what_failed: str, *expected: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        response: Any = getattr(error, "response", None) or {}  # a timeout's is None
-        code = response.get("Error", {}).get("Code")
+        code = response_of(error).get("Error", {}).get("Code")
         if code in expected:
             raise Answered(str(code)) from error
         raise SystemFault(f"{what_failed}: {code or type(error).__name__}") from error

@@ -19,8 +19,7 @@ from backstop.aws.release_items import (
     seconds,
     standing_in,
 )
-from backstop.recovery.state import Hold
-from backstop.release_counts import Counts, ReleaseStanding
+from backstop.release_counts import Counts, Hold, ReleaseStanding
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

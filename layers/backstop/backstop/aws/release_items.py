@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from backstop.recovery.state import Hold
-from backstop.release_counts import Counts, ReleaseStanding
+from backstop.release_counts import Counts, Hold, ReleaseStanding
 
 Item = Mapping[str, Any]
 

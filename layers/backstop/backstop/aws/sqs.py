@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from backstop.aws.answers import response_of
 from backstop.batches import pack
 from backstop.message import MAX_BYTES, Outgoing, Record, Refused, queue_name
 
@@ -46,8 +47,7 @@ def _send_batch(client: SQSClient, queue_url: str, batch: Sequence[Outgoing]) ->
 
 def _is_refusal(error: ClientError | BotoCoreError) -> bool:
     """Whether SQS has said no: it may have done what it failed at, or gave no answer to."""
-    response: Any = getattr(error, "response", None) or {}  # a timeout's is None
-    return bool(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) < 500)
+    return bool(response_of(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 500) < 500)
 
 
 def send_bodies(client: SQSClient, queue_url: str, bodies: Sequence[str], delay_seconds: int) -> list[str]:

@@ -34,7 +34,7 @@ class Circuits:
     """All circuits of one process. `environment` is a name that no other process has.
 
     `remaining` returns what is left of the invocation, None outside of one. `tell` is given each transition that this
-    process made; `told_silence`, once in 5 s at most, that the store does not answer: calls go through then.
+    process made; `tell_silence`, once in 5 s at most, that the store does not answer: calls go through then.
     """
 
     store: CircuitStore
@@ -218,9 +218,6 @@ class Breaker:
         now = self._circuits.now()
         if self._stale_at is not None and self._stale_at - CACHED <= now < self._stale_at:
             return self._known
-        return self._look_anew()
-
-    def _look_anew(self) -> Standing:
         self._learn(self._circuits.store.read(self.name))
         return self._known
 

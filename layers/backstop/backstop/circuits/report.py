@@ -11,8 +11,8 @@ from backstop.errors import CircuitOpen
 from backstop.fingerprint import Surroundings
 from backstop.kinds import Kind
 from backstop.parametrise import parametrise
-from backstop.recovery.state import Hold
 from backstop.redact import redact
+from backstop.release_counts import Hold
 from backstop.report import Description, describe, tellable
 from backstop.trail import MAX_REASON
 

@@ -95,6 +95,11 @@ class Standing:
     window: Mapping[int, Calls] = field(default_factory=dict)
     """The calls that were shared, by the number of their slot (epoch time / slot's length)."""
 
+    @property
+    def is_down(self) -> bool:
+        """Whether it is not closed: one that is half-open has not shown yet that it is well."""
+        return self.state is not CircuitState.CLOSED
+
     def opens_again_at(self) -> datetime | None:
         """Return when a probe may go through; None while it is closed."""
         if self.opened_at is None:

@@ -8,20 +8,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from backstop.circuits.state import CircuitState, Standing
+from backstop.circuits.state import Standing
+from backstop.recovery.mode import Mode
 from backstop.recovery.state import (
     Cause,
     CauseKind,
     CauseMemory,
-    Hold,
     Intake,
     IntakeMemory,
     MappingState,
     Memory,
-    Mode,
     SourceMapping,
     World,
 )
+from backstop.release_counts import Hold
 
 OVER_AFTER: Final = timedelta(minutes=5)
 """How long a cause is gone before it is over: one that comes back sooner was never away."""
@@ -34,13 +34,8 @@ OPENINGS_WITHIN: Final = timedelta(minutes=15)
 
 def down(world: World, intake: Intake) -> tuple[Standing, ...]:
     """Return the circuits that an intake's function depends on and that are not closed, by name."""
-    found = (one for one in world.circuits if is_down(one) and intake.function in one.dependents)
+    found = (one for one in world.circuits if one.is_down and intake.function in one.dependents)
     return tuple(sorted(found, key=lambda one: one.name))
-
-
-def is_down(standing: Standing) -> bool:
-    """Whether a circuit is not closed: one that is half-open has not shown yet that it is well."""
-    return standing.state is not CircuitState.CLOSED
 
 
 def held(world: World, intake: Intake) -> Hold | None:
@@ -58,7 +53,7 @@ def found(world: World, memory: Memory) -> dict[Cause, datetime]:
     """Return what is the matter, and since when, as far as what is seen tells it."""
     causes: dict[Cause, datetime] = {}
     for one in world.circuits:
-        if is_down(one):
+        if one.is_down:
             causes[Cause(CauseKind.CIRCUIT, one.name)] = one.since or world.now
     for hold in world.holds:
         causes[Cause(CauseKind.RELEASE, hold.function)] = hold.since

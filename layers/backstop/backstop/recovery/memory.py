@@ -10,16 +10,7 @@ from typing import Any, Final, TypeVar
 
 from backstop.recovery.causes import cause_named
 from backstop.recovery.pausing import begun, ended
-from backstop.recovery.state import (
-    Cause,
-    CauseKind,
-    CauseMemory,
-    IntakeMemory,
-    Memory,
-    Pause,
-    SwitchMemory,
-    Tell,
-)
+from backstop.recovery.state import Cause, CauseKind, CauseMemory, IntakeMemory, Memory, Pause, SwitchMemory, Tell
 
 VERSION: Final = 1
 """The form of the document; one of another form is read as empty: what is disabled is adopted then."""

@@ -10,18 +10,9 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from backstop.circuits.state import CircuitState, Standing
 from backstop.errors import SystemFault
-from backstop.recovery.state import (
-    Bounds,
-    Cause,
-    CauseKind,
-    Hold,
-    Intake,
-    MappingState,
-    Memory,
-    Mode,
-    SourceMapping,
-    World,
-)
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import Bounds, Cause, CauseKind, Intake, MappingState, Memory, SourceMapping, World
+from backstop.release_counts import Hold
 
 _NOT_KNOWN: Final = "it cannot be seen now, and was open before"
 

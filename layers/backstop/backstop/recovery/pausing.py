@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backstop.recovery.causes import down, held, is_disabled_elsewhere
+from backstop.recovery.mode import Mode
 from backstop.recovery.scaling import LOWEST
 from backstop.recovery.state import (
     Cause,
@@ -16,7 +17,6 @@ from backstop.recovery.state import (
     IntakeMemory,
     MappingState,
     Memory,
-    Mode,
     Pause,
     Plan,
     Strategy,

@@ -7,21 +7,11 @@ from dataclasses import replace
 from typing import Final
 
 from backstop.recovery.causes import noted
+from backstop.recovery.mode import Mode
 from backstop.recovery.pausing import COUNTED_FOR, late_pauses, pausing
 from backstop.recovery.restarting import restarting
 from backstop.recovery.scaling import LOWEST, scaling
-from backstop.recovery.state import (
-    Entry,
-    Intake,
-    IntakeMemory,
-    MappingState,
-    Memory,
-    Mode,
-    Plan,
-    SetIntake,
-    Strategy,
-    World,
-)
+from backstop.recovery.state import Entry, Intake, IntakeMemory, MappingState, Memory, Plan, SetIntake, Strategy, World
 from backstop.recovery.switching import set_switches, switching
 from backstop.recovery.telling import is_new, recorded, telling
 

@@ -12,22 +12,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol, assert_never
 
-from backstop.circuits.state import CircuitState
 from backstop.errors import StoreUnavailable, SystemFault
+from backstop.recovery.mode import Mode
 from backstop.recovery.observing import Attempts, Deployed, Places, Rules, observe
-from backstop.recovery.state import (
-    Action,
-    Entry,
-    Intake,
-    Memory,
-    Mode,
-    Plan,
-    Restart,
-    SetIntake,
-    SetSwitch,
-    Tell,
-    World,
-)
+from backstop.recovery.state import Action, Entry, Intake, Memory, Plan, Restart, SetIntake, SetSwitch, Tell, World
 
 MADE_UP_FOR: Final = timedelta(minutes=10)
 """How long a restart that did not come about is made up for: later, it helps no more."""
@@ -159,6 +147,6 @@ def _measures(world: World, memory: Memory) -> dict[str, float]:
     paused_for = max((world.now - pause.since for pause in pauses), default=timedelta(0))
     return {
         "IntakesPaused": len(pauses),
-        "CircuitsOpen": sum(circuit.state is not CircuitState.CLOSED for circuit in world.circuits),
+        "CircuitsOpen": sum(circuit.is_down for circuit in world.circuits),
         "PausedSeconds": paused_for.total_seconds(),
     }

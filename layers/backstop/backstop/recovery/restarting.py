@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backstop.recovery.causes import is_there
-from backstop.recovery.state import Cause, CauseKind, Entry, Memory, Mode, Plan, Restart, Strategy, World
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import Cause, CauseKind, Entry, Memory, Plan, Restart, Strategy, World
 from backstop.recovery.strategies import is_due
 
 RESTARTED_EACH: Final = timedelta(minutes=30)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backstop.recovery.causes import down, has_backlog
+from backstop.recovery.mode import Mode
 from backstop.recovery.state import (
     Cause,
     CauseKind,
@@ -15,7 +16,6 @@ from backstop.recovery.state import (
     IntakeMemory,
     MappingState,
     Memory,
-    Mode,
     Plan,
     Strategy,
     World,

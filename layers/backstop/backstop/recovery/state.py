@@ -9,16 +9,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from backstop.circuits.state import Standing
-
-
-class Mode(StrEnum):
-    """What recovery may do by itself."""
-
-    ACT = "act"
-    SUGGEST = "suggest"
-    """It tells people what it would do. What it did before, it undoes."""
-    OFF = "off"
-    """It does nothing, but undo what it did before."""
+from backstop.recovery.mode import Mode
+from backstop.release_counts import Hold
 
 
 class Strategy(StrEnum):
@@ -93,18 +85,6 @@ class Intake:
     """Its concurrency when nothing is the matter."""
     age_alarm: str
     """The alarm that rings where its events wait too long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A release whose failures are held back from the dead letters (kill switch)."""
-
-    function: str
-    release: str
-    group: str
-    failed: int
-    ran: int
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backstop.circuits.state import Standing
-from backstop.recovery.causes import is_down
-from backstop.recovery.state import (
-    Cause,
-    CauseKind,
-    Entry,
-    Memory,
-    Mode,
-    Plan,
-    SetSwitch,
-    Strategy,
-    SwitchMemory,
-    World,
-)
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import Cause, CauseKind, Entry, Memory, Plan, SetSwitch, Strategy, SwitchMemory, World
 from backstop.recovery.strategies import is_due
 
 BACK_AFTER: Final = timedelta(minutes=15)
@@ -81,7 +70,7 @@ def _back(name: str, mine: SwitchMemory, world: World) -> tuple[SwitchMemory, En
 
 def _is_to_switch(name: str, mine: SwitchMemory | None, standing: Standing, world: World) -> bool:
     """Whether a circuit is open for so long that its backup is used, and nobody else uses that already."""
-    if world.mode is not Mode.ACT or standing.since is None or not is_down(standing):
+    if world.mode is not Mode.ACT or standing.since is None or not standing.is_down:
         return False
     if mine is None:
         return not world.switches[name] and _is_long_open(standing.since, world.now)
@@ -100,7 +89,7 @@ def _did_not_last(mine: SwitchMemory, standing: Standing) -> bool:
 
 def _has_lasted(mine: SwitchMemory, standing: Standing | None, now: datetime) -> bool:
     """Whether a trial back lasted: nothing of it needs to be remembered."""
-    is_well = standing is None or not is_down(standing)
+    is_well = standing is None or not standing.is_down
     return is_well and (mine.since is None or now - mine.since >= LASTS)
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from backstop.recovery.causes import OVER_AFTER, cause_named, is_down
+from backstop.recovery.causes import OVER_AFTER, cause_named
+from backstop.recovery.mode import Mode
 from backstop.recovery.scaling import most_of
 from backstop.recovery.state import (
     Cause,
@@ -16,7 +17,6 @@ from backstop.recovery.state import (
     Entry,
     IntakeMemory,
     Memory,
-    Mode,
     Plan,
     Strategy,
     Tell,
@@ -114,7 +114,7 @@ def _is_down_on_its_backup(name: str, world: World, memory: Memory) -> bool:
     switch = memory.switches.get(name)
     if switch is None or not switch.to_backup or switch.since is None:
         return False
-    opened = [one.since for one in world.circuits if one.name == name and is_down(one) and one.since is not None]
+    opened = [one.since for one in world.circuits if one.name == name and one.is_down and one.since is not None]
     return any(world.now - max(since, switch.since) >= ESCALATE_SWITCHED_AFTER for since in opened)
 
 

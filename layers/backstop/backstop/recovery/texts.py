@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from backstop.alert import label
-from backstop.recovery.state import Cause, CauseKind, CauseMemory, Hold, Memory, Mode, Tell, World
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import Cause, CauseKind, CauseMemory, Memory, Tell, World
+from backstop.release_counts import Hold
 
 _LOG: Final = "backstop recovery"
 _CIRCUITS: Final = "backstop circuits"

@@ -9,7 +9,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Self
 
-from backstop.recovery.state import Bounds, Intake, Mode
+from backstop.recovery.mode import Mode
+from backstop.recovery.state import Bounds, Intake
 from backstop.settings.reader import Reader
 
 

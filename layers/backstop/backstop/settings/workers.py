@@ -10,7 +10,7 @@ from typing import Self
 
 from backstop.backoff import Backoff, Shape
 from backstop.parking import Limits, OnDeadHead
-from backstop.recovery.state import Mode
+from backstop.recovery.mode import Mode
 from backstop.settings.reader import Reader, by_name
 from backstop.verdict import Policy
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
 from functools import cached_property
 
 from backstop import invocation
@@ -18,10 +17,12 @@ from backstop.drill import DrillRefusal
 from backstop.errors import Kinds, MalformedEvent
 from backstop.fingerprint import Surroundings
 from backstop.kinds import Kind
-from backstop.recovery.state import Hold, Mode
+from backstop.recovery.mode import Mode
+from backstop.release_counts import Hold
 from backstop.release_guard import ReleaseGuard
 from backstop.report import describe
-from backstop.settings import WorkerSettings
+from backstop.settings.workers import WorkerSettings
+from backstop.wiring.clock import now
 
 
 class Guards:
@@ -43,7 +44,7 @@ class Guards:
             environment=self._environment,
             function=self._settings.function,
             kinds=self._kinds,
-            now=_now,
+            now=now,
             remaining=invocation.remaining,
             tell=self._turned,
             tell_silence=self._log.not_counted,
@@ -58,7 +59,7 @@ class Guards:
             release=self._settings.release,
             environment=self._environment,
             is_acting=self._settings.recovery_mode is Mode.ACT,
-            now=_now,
+            now=now,
             tell=self._held,
         )
 
@@ -93,7 +94,3 @@ class Guards:
     def _tell(self, report: CircuitReport) -> None:
         self._log.write_circuit(report)
         metrics.count_transition(report)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

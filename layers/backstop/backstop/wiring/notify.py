@@ -14,7 +14,7 @@ from backstop.errors import SystemFault
 from backstop.forward import forward
 from backstop.notice import Notice, notice
 from backstop.occurrence import Severity
-from backstop.settings import NotifySettings
+from backstop.settings.watchers import NotifySettings
 from backstop.wiring import LambdaHandler
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from backstop.effects import Destination, process, response
 from backstop.errors import Kinds
 from backstop.message import Message, Outgoing, Record, Refused
 from backstop.report import Report
-from backstop.settings import ProcessSettings
+from backstop.settings.workers import ProcessSettings
 from backstop.wiring import LambdaHandler
 from backstop.wiring.worker import Handle, Telling, Worker
 

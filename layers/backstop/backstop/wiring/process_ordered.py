@@ -17,9 +17,10 @@ from backstop.ingest import ingest
 from backstop.message import Message, Outgoing, Record, queue_name, read
 from backstop.report import Report
 from backstop.sequence import Lane, wanted
-from backstop.settings import OrderedSettings
+from backstop.settings.workers import OrderedSettings
 from backstop.wiring import LambdaHandler, ordered
-from backstop.wiring.worker import Handle, Telling, Worker, now
+from backstop.wiring.clock import now
+from backstop.wiring.worker import Handle, Telling, Worker
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

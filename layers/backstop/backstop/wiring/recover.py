@@ -23,9 +23,9 @@ from backstop.recovery.plan import plan
 from backstop.recovery.recovering import Outcome, Recovering, recover
 from backstop.recovery.state import Tell
 from backstop.recovery.waking import waking
-from backstop.settings import RecoverySettings
+from backstop.settings.recovery import RecoverySettings
 from backstop.wiring import LambdaHandler
-from backstop.wiring.worker import now
+from backstop.wiring.clock import now
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -24,18 +24,20 @@ from backstop.aws.redrive_jobs import RedriveJobs
 from backstop.aws.redrive_sends import send_back
 from backstop.aws.redriven import failed_again
 from backstop.aws.rescued import NAME, Rescued
+from backstop.circuits.waiting import open_circuit
 from backstop.errors import StoreUnavailable
 from backstop.letter import Letter
 from backstop.mover import look_through
 from backstop.moving import Addressed, Answer, Moving, Place
 from backstop.putting_back import Returning, return_letters
-from backstop.redrive import Job, job_id, open_circuit
+from backstop.redrive import Job, job_id
 from backstop.report import Report
 from backstop.rescue import rescue
-from backstop.settings import RedriveSettings
+from backstop.settings.watchers import RedriveSettings
 from backstop.turn import Redrive, take_turn
 from backstop.wiring import LambdaHandler, ordered
-from backstop.wiring.worker import Telling, now
+from backstop.wiring.clock import now
+from backstop.wiring.worker import Telling
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

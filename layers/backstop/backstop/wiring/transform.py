@@ -14,7 +14,7 @@ from backstop.aws.logs import PipelineLog
 from backstop.errors import Kinds
 from backstop.fingerprint import Surroundings
 from backstop.report import Report
-from backstop.settings import TransformSettings
+from backstop.settings.workers import TransformSettings
 from backstop.stream import Read, reader
 from backstop.transform import Flow, Transform, answer
 from backstop.wiring import LambdaHandler

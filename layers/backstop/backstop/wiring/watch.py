@@ -21,12 +21,12 @@ from backstop.lines import read
 from backstop.memory import MemoryStore
 from backstop.occurrence import Occurrence
 from backstop.publication import publication
-from backstop.settings import IN_DYNAMODB, WatchSettings
+from backstop.settings.watchers import IN_DYNAMODB, WatchSettings
 from backstop.valkey import ValkeyStore
 from backstop.valkey_client import connect
 from backstop.watch import Watching, watch
 from backstop.wiring import LambdaHandler
-from backstop.wiring.worker import now
+from backstop.wiring.clock import now
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

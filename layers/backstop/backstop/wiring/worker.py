@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,8 @@ from backstop.fingerprint import Surroundings
 from backstop.message import Message
 from backstop.process import Flow
 from backstop.report import Report
-from backstop.settings import WorkerSettings
+from backstop.settings.workers import WorkerSettings
+from backstop.wiring.clock import now
 from backstop.wiring.guards import Guards
 from backstop.wiring.vendored import vendored_in
 
@@ -127,8 +127,3 @@ class Telling:
         """Publish how much was reported since the last count."""
         metrics.publish(self._reports, self.function)
         self._reports = []
-
-
-def now() -> datetime:
-    """Return the time it is."""
-    return datetime.now(UTC)
